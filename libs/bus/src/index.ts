@@ -1,0 +1,1 @@
+export type { Bus, BusTopics } from './bus.ts';

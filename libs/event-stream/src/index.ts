@@ -1,0 +1,1 @@
+export { DELIVERIES_MAX, type Delivery, type EventStream, type StreamMessage } from './event-stream.ts';

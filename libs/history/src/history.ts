@@ -1,0 +1,125 @@
+import type {
+  AppId,
+  EnvId,
+  EpochMs,
+  Event,
+  EventId,
+  FunctionDefinition,
+  FunctionId,
+  RunId,
+  RunStatus,
+  SkipReason,
+} from '@perdure/domain';
+
+/** How one function took one event, when no run row tells (execution.md 2.6). */
+export type EventOutcome =
+  | { kind: 'duplicate'; runId: RunId }
+  | { kind: 'idempotent'; runId: RunId }
+  | { kind: 'rate_limited' }
+  | { kind: 'expression_error'; message: string }
+  | { kind: 'schedule_failed'; message: string };
+
+export interface EventOutcomeRecord {
+  eventId: EventId;
+  functionId: FunctionId;
+  at: EpochMs;
+  outcome: EventOutcome;
+}
+
+export interface EventRecord {
+  event: Event;
+  envId: EnvId;
+  /** Where the stream stored it: with the ID it identifies this receipt, so that a redelivery adds no row. */
+  streamSeq: number;
+}
+
+/** What is known of a run. Upserts merge: a later record never turns a terminal status back (execution.md 2.9). */
+export interface RunHistory {
+  runId: RunId;
+  functionId: FunctionId;
+  functionVersion: number;
+  appId: AppId;
+  envId: EnvId;
+  status: RunStatus;
+  skipReason?: SkipReason;
+  eventIds: EventId[];
+  batchId?: string;
+  cron?: string;
+  originalRunId?: RunId;
+  scheduledAt: EpochMs;
+  startedAt?: EpochMs;
+  endedAt?: EpochMs;
+  /** JSON: returned value of a completed run, error of a failed one. */
+  output?: string;
+  /** Why the platform ended it. */
+  reason?: string;
+}
+
+export interface HistoryBatch {
+  events?: EventRecord[];
+  outcomes?: EventOutcomeRecord[];
+  runs?: RunHistory[];
+  /** Runs that became Running. Merged into the row; kept even when it comes before the row's other facts. */
+  started?: { runId: RunId; at: EpochMs }[];
+}
+
+/** Events and runs for people and APIs: derived, rebuildable, never on the path of a step. */
+export interface History {
+  /** One transaction; repeating any part changes nothing. */
+  record(batch: HistoryBatch): Promise<void>;
+  findEvent(eventId: EventId): Promise<EventRecord | undefined>;
+  /** Newest first, by internal ID; those named `inngest/...` only when asked for by name. `before` is exclusive. */
+  listEvents(query: {
+    envId: EnvId;
+    name?: string;
+    receivedAfter?: EpochMs;
+    receivedBefore?: EpochMs;
+    before?: EventId;
+    eventsMax: number;
+  }): Promise<EventRecord[]>;
+  listRunsOfEvent(eventId: EventId): Promise<RunHistory[]>;
+  findRun(runId: RunId): Promise<RunHistory | undefined>;
+  listOutcomes(eventId: EventId): Promise<EventOutcomeRecord[]>;
+  /** Drops events and ended runs older than the instant, a bounded number a call; answers how many. */
+  deleteOlderThan(at: EpochMs, rowsMax: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** One SDK endpoint that registers functions together. */
+export interface AppRecord {
+  id: AppId;
+  envId: EnvId;
+  name: string;
+  url: string;
+  sdk: string;
+  framework?: string;
+  appVersion?: string;
+  /** Of the register payload, to recognise an identical one. */
+  checksum: string;
+  syncedAt: EpochMs;
+  /** Why the last sync failed; absent when it did not. */
+  error?: { code: string; message: string };
+}
+
+export type SyncedFunction = Omit<FunctionDefinition, 'version'>;
+
+/** What applications registered. Kept beside history, in the same database. */
+export interface Registry {
+  /**
+   * Stores the app and its functions in one transaction: a function whose configuration differs gets the next version,
+   * functions no longer listed are archived, listed ones that were archived come back. 'unchanged' when the checksum
+   * is the stored one and no error is recorded.
+   */
+  saveApp(
+    app: AppRecord,
+    functions: SyncedFunction[],
+  ): Promise<{ kind: 'changed' | 'unchanged'; functions: FunctionDefinition[] }>;
+  recordAppError(id: AppId, error: { code: string; message: string } | undefined, at: EpochMs): Promise<void>;
+  listApps(envId: EnvId): Promise<AppRecord[]>;
+  /** Archives the app's functions and forgets the app. False when there is none with this URL. */
+  removeApp(envId: EnvId, url: string): Promise<boolean>;
+  /** Active functions in their newest version, and archived ones (for runs in flight). */
+  listFunctions(envId: EnvId): Promise<{ active: FunctionDefinition[]; archived: FunctionDefinition[] }>;
+  /** Grows with every change: lets a cache ask cheaply. */
+  revision(): Promise<number>;
+}

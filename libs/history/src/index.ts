@@ -1,0 +1,11 @@
+export type {
+  AppRecord,
+  EventOutcome,
+  EventOutcomeRecord,
+  EventRecord,
+  History,
+  HistoryBatch,
+  Registry,
+  RunHistory,
+  SyncedFunction,
+} from './history.ts';

@@ -1,0 +1,1 @@
+export type { CallRequest, Invoker } from './invoker.ts';

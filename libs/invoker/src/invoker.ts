@@ -1,0 +1,20 @@
+import type { SdkAnswer } from '@perdure/protocol';
+
+export interface CallRequest {
+  /** With `fnId` and `stepId` in the query. */
+  url: string;
+  headers: Record<string, string>;
+  /** The bytes to send, as signed. */
+  body: string;
+  /** An attempt that takes longer fails (`request_duration_too_long`). */
+  timeoutMs: number;
+  /** Aborts the call: the answer is then of no interest. */
+  signal?: AbortSignal;
+}
+
+/** The port that calls the user's application. */
+export interface Invoker {
+  /** One call. What goes wrong on the way is an answer of kind `failed`, never an exception. */
+  call(request: CallRequest): Promise<SdkAnswer>;
+  close(): Promise<void>;
+}

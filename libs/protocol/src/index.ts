@@ -1,0 +1,1 @@
+export type { Op, RawAnswer, SdkAnswer, SdkError } from './answer/sdk-answer.ts';

@@ -1,0 +1,414 @@
+import type {
+  AccountId,
+  AppId,
+  EndStatus,
+  EnvId,
+  EpochMs,
+  EventId,
+  FunctionId,
+  JobId,
+  LeaseToken,
+  PauseId,
+  RunId,
+  SkipReason,
+  StepHash,
+} from '@perdure/domain';
+
+/**
+ * Atomic operations on the queue, run state, pauses and counters of one cell (architecture.md 4, execution.md 3.4).
+ *
+ * Every method is one atomic operation. Calling it again with the same arguments after a lost reply is safe: it changes
+ * nothing more and answers as the first call did (exceptions are documented). All bodies (`events`, memos, outputs,
+ * `meta`) are opaque strings of JSON that the store never reads. Instants are the store's time.
+ */
+export interface Store extends RunStore, JobQueue, PauseStore, FunctionControl, Outbox, StoreInspection {
+  /** Resolves when everything answered so far survives the loss of power of this machine (docs: durability classes). */
+  durable(): Promise<void>;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------------------- runs
+
+/**
+ * What a run is held back by, evaluated once when it is scheduled; the numbers are the function's current ones at the
+ * time of the claim (`FunctionLimits`). Names are opaque; equal names share one bucket or counter. Absent: not limited.
+ */
+export interface ConstraintKeys {
+  /** Throttle bucket; applies to the start of the run only. */
+  throttle?: string;
+  /** Counters of up to two keyed step-level limits, in the order of `FunctionLimits.keyed`. */
+  keyed?: string[];
+  /** Counter of the run-level limit: held from the first start until the run ends. */
+  run?: string;
+}
+
+export interface ScheduleArgs {
+  runId: RunId;
+  functionId: FunctionId;
+  accountId: AccountId;
+  envId: EnvId;
+  appId: AppId;
+  functionVersion: number;
+  /** The trigger's identity (event ID, batch, cron instant): one run a function within `IDEMPOTENCY_MS`. */
+  dedupKey: string;
+  /** Value of the function's idempotency expression. */
+  idempotencyKey?: string;
+  rateLimit?: { bucket: string; limit: number; periodMs: number };
+  singleton?: { key: string; mode: 'skip' | 'cancel' };
+  /** The start job is claimed no earlier. */
+  notBefore: EpochMs;
+  /** Seconds; orders the run before (positive) or behind others of its function. */
+  priority: number;
+  keys: ConstraintKeys;
+  attemptsMax: number;
+  /** Canonical JSON array of the triggering events. */
+  events: string;
+  /** Opaque; given back by `claim`, `findRun` and in outbox entries. */
+  meta: string;
+  /** Invoke correlation (`<runId>.<stepHash>` of the caller), when the run was invoked by a step. */
+  correlationId?: string;
+  /** False for runs triggered by finished or failed events: they publish none of their own (execution.md 1.9). */
+  publishesEnd: boolean;
+  cancelOn?: PauseSpec[];
+  startTimeoutMs?: number;
+}
+
+export type ScheduleResult =
+  /** Also the answer to a repeat with the same `runId`. */
+  | { kind: 'created'; runId: RunId; cancelled?: RunId }
+  /** Another live run holds the dedup key. */
+  | { kind: 'exists'; runId: RunId }
+  /** A run that has ended held the dedup or idempotency key less than 24 h ago, or one holds the idempotency key. */
+  | { kind: 'duplicate'; runId: RunId; by: 'event' | 'idempotency' }
+  | { kind: 'rate-limited'; retryAt: EpochMs }
+  | { kind: 'skipped'; reason: SkipReason; holder?: RunId };
+
+/** A live run, as stored. Ended runs are not in the store. */
+export interface RunRecord {
+  runId: RunId;
+  functionId: FunctionId;
+  accountId: AccountId;
+  envId: EnvId;
+  appId: AppId;
+  functionVersion: number;
+  status: 'Scheduled' | 'Running';
+  scheduledAt: EpochMs;
+  startedAt?: EpochMs;
+  /** -1 until the SDK's first 206 gives one (sdk-protocol.md 6.5). */
+  requestVersion: number;
+  /** The SDK must plan new steps instead of executing them. */
+  forcePlan: boolean;
+  stepCount: number;
+  stateBytes: number;
+  correlationId?: string;
+  meta: string;
+}
+
+/** Memoised state to be sent to the SDK. */
+export interface RunState {
+  /** Canonical JSON array. */
+  events: string;
+  /** Step hash to memo (canonical JSON), only of steps on the stack. */
+  steps: Record<StepHash, string>;
+  /** Hashes in order of completion. */
+  stack: StepHash[];
+}
+
+export interface FinalizeArgs {
+  runId: RunId;
+  /** The job whose answer ends the run; absent when the platform ends it (cancel, timeout). */
+  lease?: { jobId: JobId; token: LeaseToken };
+  status: EndStatus;
+  /** JSON: the output of a completed run, the error of a failed one; absent for a cancelled one. */
+  output?: string;
+  /** Why the platform ended it: `api`, `event:<id>`, `start-timeout` ... */
+  reason?: string;
+}
+
+export interface RunStore {
+  schedule(args: ScheduleArgs): Promise<ScheduleResult>;
+  /**
+   * Makes the run terminal: state, jobs, pauses, counters, singleton released; dedup key kept as a tombstone; outbox
+   * entries `run-ended` written. 'finalized' exactly once; afterwards, and for unknown runs, 'gone'.
+   */
+  finalize(args: FinalizeArgs): Promise<'finalized' | 'gone' | 'stale'>;
+  findRun(runId: RunId): Promise<RunRecord | undefined>;
+  findRunState(runId: RunId): Promise<RunState | undefined>;
+}
+
+// ---------------------------------------------------------------------------------------------------------- jobs
+
+export interface ClaimArgs {
+  /** The process that claims. */
+  workerId: string;
+  /** Fresh for each claim: a repeat with the same ID answers the same jobs. Tokens are derived from it. */
+  claimId: string;
+  /** Jobs at most. */
+  jobsMax: number;
+  leaseMs: number;
+}
+
+/** A job leased to the caller, with everything that is needed to call the application. */
+export interface ClaimedJob {
+  jobId: JobId;
+  token: LeaseToken;
+  /** When the lease ends unless it is extended. */
+  leaseUntil: EpochMs;
+  /** `step` for a discovery call, else the hash of the planned step. */
+  target: 'step' | StepHash;
+  attempt: number;
+  attemptsMax: number;
+  /** 1 at the first dispatch, +1 a redelivery or retry. */
+  generation: number;
+  /** How often the platform, not the application, failed this job. */
+  infraAttempts: number;
+  /** Index of the step that led to this call + 1; 0 at the start. */
+  stackPosition: number;
+  run: RunRecord;
+  /** Absent when `AdvanceArgs.chain.knownStack` told that the caller has it. */
+  state?: RunState;
+}
+
+export interface ClaimResult {
+  jobs: ClaimedJob[];
+  /** When to look again if no hint comes: earliest delayed job, parked lane or lease end. Absent: nothing is waiting. */
+  nextWakeAt?: EpochMs;
+}
+
+/** A step's memo to be saved, first writer wins. */
+export interface StepSave {
+  hash: StepHash;
+  /** Canonical JSON as sdk-protocol.md 6.4 has it. */
+  memo: string;
+  /** The op was marked `parallelMode: "race"`: discover after it whatever else is pending. */
+  isRace: boolean;
+}
+
+/** A new thing that the run waits for. Planning a hash that is saved, queued or waiting already changes nothing. */
+export type StepPlan =
+  | { kind: 'run'; hash: StepHash; isRace: boolean; attemptsMax: number }
+  | { kind: 'sleep'; hash: StepHash; isRace: boolean; wakeAt: EpochMs }
+  | { kind: 'wait'; hash: StepHash; isRace: boolean; pause: PauseSpec }
+  | { kind: 'invoke'; hash: StepHash; isRace: boolean; pause: PauseSpec; invokeEvent: OutboxEvent }
+  | { kind: 'signal'; hash: StepHash; isRace: boolean; pause: PauseSpec; conflict: 'fail' | 'replace' };
+
+export interface AdvanceArgs {
+  runId: RunId;
+  lease: { jobId: JobId; token: LeaseToken };
+  /** Steps that ended with this answer, in order. At most 1000 saves and plans together. */
+  saves: StepSave[];
+  plans: StepPlan[];
+  /** Pins the run's request version if none is pinned. */
+  requestVersion?: number;
+  /** The answer held more than one op: set `forcePlan`, and (version >= 2, with planned steps) open a pending group. */
+  isParallel: boolean;
+  /** True: discover even when nothing was saved or planned (DiscoveryRequest, or an empty 206). */
+  discover: boolean;
+  attemptsMax: number;
+  limits: { stepsMax: number; stateBytesMax: number };
+  /** Take the next job of this run at once, where constraints admit it. */
+  chain?: { token: LeaseToken; leaseMs: number; knownStack: number };
+}
+
+export type AdvanceResult =
+  /** `next` is leased to the caller under `chain.token`. `hasReady`: other jobs became ready: wake an executor. */
+  | { kind: 'advanced'; next?: ClaimedJob; hasReady: boolean }
+  | { kind: 'stale' }
+  | { kind: 'run-gone' }
+  /** Nothing was changed; the caller fails the run. */
+  | { kind: 'too-many-steps' }
+  | { kind: 'state-too-large' }
+  | { kind: 'signal-conflict'; hash: StepHash };
+
+export interface CheckpointArgs {
+  runId: RunId;
+  lease: { jobId: JobId; token: LeaseToken };
+  /** Echo of what the call carried; an older one than the job's is stale. */
+  generation?: number;
+  saves: StepSave[];
+  leaseMs: number;
+  limits: { stepsMax: number; stateBytesMax: number };
+}
+
+export interface JobQueue {
+  /**
+   * First fires what is due (delayed jobs, sleeps, timeouts), reaps lost leases, unparks lanes; then leases up to
+   * `jobsMax` jobs fairly within all constraints (execution.md 3.4.7). The first claim of a run's start makes it Running.
+   */
+  claim(args: ClaimArgs): Promise<ClaimResult>;
+  /** Moves the end of the lease to `leaseMs` from now. A lost lease is a value, not an error. */
+  extend(lease: { jobId: JobId; token: LeaseToken }, leaseMs: number): Promise<'extended' | 'stale' | 'run-gone'>;
+  /**
+   * Commits an answer that does not end the run: saves steps, plans others, releases the job and its capacity, and
+   * enqueues what is next by the rules of sdk-protocol.md 7.6. All or nothing.
+   */
+  advance(args: AdvanceArgs): Promise<AdvanceResult>;
+  /** Saves steps while the call goes on (sdk-protocol.md 9.1.1): extends the lease, resets the attempt to 0. */
+  checkpoint(
+    args: CheckpointArgs,
+  ): Promise<'saved' | 'stale' | 'run-gone' | 'too-many-steps' | 'state-too-large'>;
+  /**
+   * Gives the job back for later. `reason` 'failure' spends an attempt; 'infrastructure' counts separately; 'drain'
+   * counts nothing. Generation + 1 in each case.
+   */
+  retry(args: {
+    lease: { jobId: JobId; token: LeaseToken };
+    notBefore: EpochMs;
+    reason: 'failure' | 'infrastructure' | 'drain';
+  }): Promise<'retried' | 'stale' | 'run-gone'>;
+  /** Ends all leases of processes that are known to be gone: for a store that only one process can open. */
+  expireLeases(): Promise<number>;
+}
+
+// -------------------------------------------------------------------------------------------------------- pauses
+
+/** A stored continuation: what the run waits for, and until when. */
+export interface PauseSpec {
+  pauseId: PauseId;
+  kind: 'wait' | 'invoke' | 'signal' | 'cancel';
+  expiresAt: EpochMs;
+  /** Exact event name (wait, cancel). */
+  event?: string;
+  /** Residual expression; absent: any event of that name. */
+  expression?: string;
+  /** One anchor a disjunct: an event can only match if one of them holds. Absent: always to be evaluated. */
+  anchors?: { path: string; valueHash: string }[];
+  /** invoke: `<runId>.<stepHash>`; signal: the signal's name. */
+  correlationId?: string;
+  /** Saved when the pause times out: `null`, or the error memo of an invoke. Absent for cancel. */
+  timeoutMemo?: string;
+}
+
+export interface WaitingPause {
+  pauseId: PauseId;
+  runId: RunId;
+  functionId: FunctionId;
+  kind: 'wait' | 'cancel';
+  hash?: StepHash;
+  expression?: string;
+  createdAt: EpochMs;
+  expiresAt: EpochMs;
+}
+
+export type ConsumeResult = { kind: 'resumed'; runId: RunId } | { kind: 'gone' };
+
+export interface PauseStore {
+  /** The JSON paths that waits for this event name are indexed by; empty with `hasPauses` false when there are none. */
+  findPausePaths(envId: EnvId, event: string): Promise<{ hasPauses: boolean; paths: string[] }>;
+  /** Pauses that may match, by anchors and those without; a page at a time (`cursor` of the answer before). */
+  findPauses(args: {
+    envId: EnvId;
+    event: string;
+    anchors: { path: string; valueHash: string }[];
+    cursor?: string;
+    pausesMax: number;
+  }): Promise<{ pauses: WaitingPause[]; cursor?: string }>;
+  /**
+   * Consumes the pause and continues its run (wait, invoke, signal: saves `memo`; cancel: ends the run). 'gone' when it
+   * was consumed, timed out or its run ended before: then nothing changes.
+   */
+  consumePause(args: { pauseId: PauseId; memo?: string; reason?: string }): Promise<ConsumeResult>;
+  /** The same for the pause registered under an invoke correlation or a signal name. */
+  resume(args: { envId: EnvId; kind: 'invoke' | 'signal'; correlationId: string; memo: string }): Promise<ConsumeResult>;
+}
+
+// ----------------------------------------------------------------------------------------------------- functions
+
+/** The numbers of a function that the store enforces; read at each claim, so a change holds for the backlog. */
+export interface FunctionLimits {
+  functionId: FunctionId;
+  accountId: AccountId;
+  version: number;
+  /** Share of capacity relative to other functions; 1 by default. */
+  weight: number;
+  /** Requests in progress of the whole function. */
+  concurrency: number;
+  /** Limits of `ConstraintKeys.keyed`, in the same order. */
+  keyed: number[];
+  /** Runs in progress, a counter of `ConstraintKeys.run`. */
+  run?: number;
+  throttle?: { limit: number; burst: number; periodMs: number };
+  backlogMax?: number;
+  startTimeoutMs?: number;
+  finishTimeoutMs?: number;
+}
+
+export interface FunctionControl {
+  /** Stores limits; an older version than the stored one changes nothing. All lanes waiting for a counter are woken. */
+  setFunction(limits: FunctionLimits): Promise<void>;
+  /** Requests in progress of one account. */
+  setAccountConcurrency(accountId: AccountId, limit: number): Promise<void>;
+  /** paused: jobs are kept, none is claimed, new runs are skipped. drained: new runs are skipped. active: neither. */
+  setFunctionState(functionId: FunctionId, state: 'active' | 'paused' | 'drained'): Promise<void>;
+}
+
+export const FUNCTION_CONCURRENCY_DEFAULT = 1000;
+export const ACCOUNT_CONCURRENCY_DEFAULT = 1000;
+
+// -------------------------------------------------------------------------------------------------------- outbox
+
+export interface OutboxEvent {
+  /** Internal event ID (ULID), derived from what caused it: a repeat has the same. */
+  eventId: EventId;
+  /** JSON of the event. */
+  body: string;
+}
+
+/** What the outside must learn, written by the operation that caused it. `seq` grows; gaps are possible. */
+export type OutboxEntry = { seq: number; at: EpochMs } & (
+  | { kind: 'run-scheduled'; run: RunRecord; events: string }
+  | { kind: 'run-skipped'; run: RunRecord; events: string; reason: SkipReason; holder?: RunId }
+  | { kind: 'run-started'; runId: RunId; functionId: FunctionId }
+  | {
+      kind: 'run-ended';
+      run: RunRecord;
+      status: EndStatus;
+      output?: string;
+      reason?: string;
+      events: string;
+      publishesEnd: boolean;
+    }
+  | { kind: 'event'; event: OutboxEvent }
+);
+
+export interface Outbox {
+  /** The oldest entries, in order. Reading twice gives the same. */
+  readOutbox(entriesMax: number): Promise<OutboxEntry[]>;
+  /** Drops the entries up to and with `seq`; they must be durable elsewhere. */
+  ackOutbox(seq: number): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------------- inspection
+
+export interface RunJob {
+  jobId: JobId;
+  kind: 'start' | 'edge' | 'sleep' | 'timeout';
+  state: 'delayed' | 'ready' | 'leased';
+  at: EpochMs;
+  attempt: number;
+  target: string;
+}
+
+export interface StoreCounts {
+  runs: number;
+  delayed: number;
+  ready: number;
+  leased: number;
+  parkedLanes: number;
+  pauses: number;
+  outbox: number;
+}
+
+export interface StoreInspection {
+  findRunJobs(runId: RunId): Promise<RunJob[]>;
+  counts(): Promise<StoreCounts>;
+  /**
+   * Housekeeping: drops expired keys (tombstones, buckets) and leftovers of ended runs, a bounded number a call.
+   * Answers how many it dropped.
+   */
+  collectGarbage(keysMax: number): Promise<number>;
+  /** Every broken invariant as a sentence; empty when all hold (docs: invariants). Reads everything: for tests and doctor. */
+  checkInvariants(): Promise<string[]>;
+  /** Every key with its content in one canonical form, the same in all drivers: for tests. */
+  dump(): Promise<Record<string, unknown>>;
+}
