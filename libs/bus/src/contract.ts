@@ -1,1 +1,1 @@
-export {};
+export { describeBus, type OpenBus } from './bus.contract.ts';

@@ -1,1 +1,1 @@
-export {};
+export { openEmbeddedBus, type EmbeddedBusOptions } from './drivers/embedded/embedded-bus.ts';

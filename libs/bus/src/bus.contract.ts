@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import type { Bus } from './bus.ts';
+
+/** Opens a bus that shares nothing with others; `onError` is told what receivers throw. */
+export type OpenBus = (onError: (error: unknown) => void) => Promise<Bus>;
+
+/** What every driver of the bus must show. A driver may lose messages in its worst hour, but not in a quiet test. */
+export function describeBus(name: string, open: OpenBus): void {
+  describe(`bus ${name}`, () => {
+    let bus: Bus;
+    let errors: unknown[];
+
+    beforeEach(async () => {
+      errors = [];
+      bus = await open((error) => errors.push(error));
+    });
+
+    afterEach(() => bus.close());
+
+    /** Resolves when a message published now has reached this receiver: later than any earlier one. */
+    function arrival(topic: 'jobs-ready' | 'outbox-filled'): Promise<void> {
+      return new Promise((resolve) => {
+        const leave = bus.subscribe(topic, () => {
+          leave();
+          resolve();
+        });
+        bus.publish(topic, {});
+      });
+    }
+
+    test('every subscriber of a topic receives a message, and those of other topics do not', async () => {
+      const received: string[] = [];
+      bus.subscribe('jobs-ready', () => received.push('first'));
+      bus.subscribe('jobs-ready', () => received.push('second'));
+      bus.subscribe('functions-changed', () => received.push('other'));
+
+      await arrival('jobs-ready');
+
+      expect(received.toSorted()).toEqual(['first', 'second']);
+    });
+
+    test('publishing returns before any receiver runs', async () => {
+      const order: string[] = [];
+      bus.subscribe('jobs-ready', () => order.push('received'));
+
+      bus.publish('jobs-ready', {});
+      order.push('published');
+      await arrival('outbox-filled');
+
+      expect(order[0]).toBe('published');
+    });
+
+    test('a receiver that throws is reported and stops neither the others nor the publisher', async () => {
+      const received: string[] = [];
+      bus.subscribe('jobs-ready', () => {
+        throw new Error('receiver broke');
+      });
+      bus.subscribe('jobs-ready', () => received.push('second'));
+
+      await arrival('jobs-ready');
+
+      expect(received).toEqual(['second']);
+      expect(errors).toEqual([new Error('receiver broke')]);
+    });
+
+    test('one that left receives nothing more, and leaving twice is harmless', async () => {
+      const received: string[] = [];
+      const receive = (): void => void received.push('received');
+      const leave = bus.subscribe('jobs-ready', receive);
+      bus.subscribe('jobs-ready', receive);
+
+      leave();
+      leave();
+      await arrival('jobs-ready');
+
+      expect(received).toEqual(['received']);
+    });
+
+    test('a message to nobody is lost without an error', async () => {
+      bus.publish('functions-changed', {});
+      await arrival('jobs-ready');
+
+      expect(errors).toEqual([]);
+    });
+
+    test('a closed bus delivers nothing and takes everything', async () => {
+      const received: string[] = [];
+      bus.subscribe('jobs-ready', () => received.push('before'));
+
+      bus.publish('jobs-ready', {});
+      await bus.close();
+      bus.publish('jobs-ready', {});
+      bus.subscribe('jobs-ready', () => received.push('after'));
+      bus.publish('jobs-ready', {});
+      await Promise.resolve();
+
+      expect(received).toEqual([]);
+    });
+  });
+}
