@@ -1,0 +1,158 @@
+/**
+ * Every key of a cell, built here and nowhere else. The cell's hash tag puts all of them in one Redis Cluster slot.
+ * Parts are joined by `|`, which callers keep out of them (`name-encoding.ts`).
+ *
+ * | key | kind | content |
+ * |---|---|---|
+ * | sys | document | `vt` virtual time of accounts; `runs ready pauses` counts; `seq` of pauses; `obhead obseq` of the outbox |
+ * | acct | document | `lim`, `pass`, `vt` of its functions, `par` parked |
+ * | fn | document | limits, `state`, `pass`, `pc ps` passes of its classes, `vtC vtS` of their lanes, `back` unstarted runs, `par` |
+ * | acc, ar, fr | sorted sets | runnable accounts, functions of an account, lanes of a function's class, by pass |
+ * | lane, li | sorted set, document | ready jobs by score; what the lane shares and where it stands |
+ * | fp | set | parked lanes of a function |
+ * | parked | sorted set | `A|` account, `F|` function, `L|` lane to the instant at which it is looked at again |
+ * | ctr, cw | set, sorted set | holders of a counter; lanes waiting for it, by since when |
+ * | gcra, rl | string | throttle and rate limit buckets: TAT in microseconds |
+ * | job, due, lease | document, sorted sets | a job; delayed jobs by instant; leased jobs by end of lease |
+ * | run:* | | record, `ev` events, `st` memos, `sk` stack, `jb` jobs, `pz` pauses, `pg` pending group, `dn` finished jobs |
+ * | ended | document | record of an ended run until its outbox entry is acknowledged |
+ * | idem, idk, skip, sg | documents, string | dedup key; idempotency key; skipped run; holder of a singleton |
+ * | pz, pzp, pzq, pzs, inv, sig | | a pause, and its indexes: paths in use, by anchor, without anchor, by correlation |
+ * | ob | document | one outbox entry |
+ * | wk | document | last claim of a worker |
+ * | exp, gc | sorted sets | keys by the instant they expire; ended runs with leftovers |
+ */
+export const CELL_DEFAULT = 'c0';
+
+/** Keys are relative to the cell; drivers put this in front (architecture.md 4). */
+export function cellPrefix(cell: string): string {
+  return 'pd:{' + cell + '}:';
+}
+
+export const SYS = 'sys';
+export const RUNNABLE_ACCOUNTS = 'acc';
+export const PARKED = 'parked';
+export const DUE = 'due';
+export const LEASES = 'lease';
+export const EXPIRIES = 'exp';
+export const GARBAGE = 'gc';
+
+export function accountKey(accountId: string): string {
+  return 'acct|' + accountId;
+}
+export function functionKey(functionId: string): string {
+  return 'fn|' + functionId;
+}
+export function runnableFunctionsKey(accountId: string): string {
+  return 'ar|' + accountId;
+}
+export function runnableLanesKey(functionId: string, cls: string): string {
+  return 'fr|' + functionId + '|' + cls;
+}
+export function parkedLanesKey(functionId: string): string {
+  return 'fp|' + functionId;
+}
+export function laneJobsKey(laneId: string): string {
+  return 'lane|' + laneId;
+}
+export function laneKey(laneId: string): string {
+  return 'li|' + laneId;
+}
+export function counterKey(counter: string): string {
+  return 'ctr|' + counter;
+}
+export function waitersKey(counter: string): string {
+  return 'cw|' + counter;
+}
+export function throttleKey(bucket: string): string {
+  return 'gcra|' + bucket;
+}
+export function rateLimitKey(bucket: string): string {
+  return 'rl|' + bucket;
+}
+export function jobKey(jobId: string): string {
+  return 'job|' + jobId;
+}
+export function runKey(runId: string): string {
+  return 'run|' + runId;
+}
+export function eventsKey(runId: string): string {
+  return 'run|' + runId + '|ev';
+}
+export function stepsKey(runId: string): string {
+  return 'run|' + runId + '|st';
+}
+export function stackKey(runId: string): string {
+  return 'run|' + runId + '|sk';
+}
+export function runJobsKey(runId: string): string {
+  return 'run|' + runId + '|jb';
+}
+export function runPausesKey(runId: string): string {
+  return 'run|' + runId + '|pz';
+}
+export function groupKey(runId: string): string {
+  return 'run|' + runId + '|pg';
+}
+export function finishedJobsKey(runId: string): string {
+  return 'run|' + runId + '|dn';
+}
+export function endedRunKey(runId: string): string {
+  return 'ended|' + runId;
+}
+export function dedupKey(functionId: string, key: string): string {
+  return 'idem|' + functionId + '|' + key;
+}
+export function idempotencyKey(functionId: string, key: string): string {
+  return 'idk|' + functionId + '|' + key;
+}
+export function skippedRunKey(runId: string): string {
+  return 'skip|' + runId;
+}
+export function singletonKey(functionId: string, key: string): string {
+  return 'sg|' + functionId + '|' + key;
+}
+export function pauseKey(pauseId: string): string {
+  return 'pz|' + pauseId;
+}
+export function pausePathsKey(envId: string, event: string): string {
+  return 'pzp|' + envId + '|' + event;
+}
+export function anchoredPausesKey(envId: string, event: string, path: string, valueHash: string): string {
+  return 'pzq|' + envId + '|' + event + '|' + path + '|' + valueHash;
+}
+export function unanchoredPausesKey(envId: string, event: string): string {
+  return 'pzs|' + envId + '|' + event;
+}
+/** `kind` is `invoke` or `signal`. */
+export function correlationKey(kind: string, envId: string, correlationId: string): string {
+  return (kind === 'invoke' ? 'inv|' : 'sig|') + envId + '|' + correlationId;
+}
+export function outboxKey(seq: string): string {
+  return 'ob|' + seq;
+}
+export function workerKey(workerId: string): string {
+  return 'wk|' + workerId;
+}
+
+// Jobs are named after what they are for, so that enqueuing one twice is recognised; the run's ID comes first.
+
+export function startJobId(runId: string): string {
+  return runId + '.start';
+}
+export function discoveryJobId(runId: string, serial: string): string {
+  return runId + '.d' + serial;
+}
+/** The job of a planned step: its call, its wake-up or the timeout of its pause. */
+export function stepJobId(runId: string, hash: string): string {
+  return runId + '.s.' + hash;
+}
+export function startTimeoutJobId(runId: string): string {
+  return runId + '.start-timeout';
+}
+export function finishTimeoutJobId(runId: string): string {
+  return runId + '.finish-timeout';
+}
+export function runIdOfJob(jobId: string): string {
+  return jobId.split('.')[0] ?? jobId;
+}
