@@ -1,1 +1,13 @@
-export {};
+export { compileExpression, type CompiledExpression, type Expression } from './compile-expression.ts';
+export { eventVariable } from './event-variable.ts';
+export {
+  evaluateBoolean,
+  evaluateKey,
+  evaluateNumber,
+  type BooleanResult,
+  type EvaluationOptions,
+  type KeyResult,
+  type NumberResult,
+  type Variables,
+} from './evaluate-expression.ts';
+export { COST_MAX, EXPRESSION_BYTES_MAX, EXPRESSION_NODES_MAX } from './meter.ts';
