@@ -1,0 +1,8 @@
+import { PerdureError } from '@perdure/domain';
+
+export type DataFolderProblem = 'FOLDER_LOCKED' | 'FOLDER_NOT_WRITABLE' | 'FOLDER_CORRUPT' | 'DISK_FULL';
+
+/** Why a folder cannot be used, in one sentence for whoever starts the process. `code` names the problem. */
+export class DataFolderError extends PerdureError {
+  declare readonly code: DataFolderProblem;
+}
