@@ -1,1 +1,1 @@
-export {};
+export { describeEventStream, type OpenEventStream } from './event-stream.contract.ts';

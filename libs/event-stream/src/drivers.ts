@@ -1,1 +1,1 @@
-export {};
+export { openEmbeddedEventStream, type EmbeddedEventStreamOptions } from './drivers/embedded/embedded-event-stream.ts';
