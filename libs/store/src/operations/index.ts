@@ -1,6 +1,45 @@
+import { advance } from './advance.ts';
+import { checkpoint } from './checkpoint.ts';
+import { claim } from './claim.ts';
+import { collectGarbage } from './collect-garbage.ts';
+import { consumePause, resume } from './consume-pause.ts';
+import { expireLeases } from './expire-leases.ts';
 import { extend } from './extend.ts';
+import { finalize } from './finalize.ts';
+import { findPausePaths, findPauses } from './find-pauses.ts';
+import { counts, findRun, findRunJobs, findRunState } from './inspect.ts';
+import { ackOutbox, readOutbox } from './read-outbox.ts';
+import { retry } from './retry.ts';
+import { schedule } from './schedule.ts';
+import { setAccountConcurrency, setFunction, setFunctionState } from './set-function.ts';
 
-/** Every operation by name: what a driver can be asked to run. */
+/** Every operation by name: what a driver can be asked to run. Each is one atomic step. */
 export const operations = {
+  schedule,
+  claim,
   extend,
+  advance,
+  checkpoint,
+  retry,
+  finalize,
+  findPausePaths,
+  findPauses,
+  consumePause,
+  resume,
+  setFunction,
+  setAccountConcurrency,
+  setFunctionState,
+  readOutbox,
+  ackOutbox,
+  findRun,
+  findRunState,
+  findRunJobs,
+  counts,
+  collectGarbage,
+  expireLeases,
 };
+
+export type Operations = typeof operations;
+export type OperationName = keyof Operations;
+export type OperationArgs<Name extends OperationName> = Parameters<Operations[Name]>[2];
+export type OperationResult<Name extends OperationName> = ReturnType<Operations[Name]>;

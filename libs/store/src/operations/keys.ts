@@ -118,8 +118,8 @@ export function pauseKey(pauseId: string): string {
 export function pausePathsKey(envId: string, event: string): string {
   return 'pzp|' + envId + '|' + event;
 }
-export function anchoredPausesKey(envId: string, event: string, path: string, valueHash: string): string {
-  return 'pzq|' + envId + '|' + event + '|' + path + '|' + valueHash;
+export function anchoredPausesKey(envId: string, event: string, anchor: string): string {
+  return 'pzq|' + envId + '|' + event + '|' + anchor;
 }
 export function unanchoredPausesKey(envId: string, event: string): string {
   return 'pzs|' + envId + '|' + event;

@@ -15,9 +15,11 @@ export interface Tx {
   hset(key: string, fields: Readonly<Record<string, string>>): void;
   /** Adds a whole number to a field (absent: 0) and answers the sum. */
   hincr(key: string, field: string, by: number): number;
+  hdel(key: string, field: string): void;
 
   // Maps: hashes with many or large fields, one record a field.
   mget(key: string, field: string): string | undefined;
+  mhas(key: string, field: string): boolean;
   mset(key: string, field: string, value: string): void;
   mdel(key: string, field: string): void;
   /** In no particular order, as pairs [field, value]. */

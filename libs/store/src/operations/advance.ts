@@ -1,0 +1,346 @@
+import { CHAIN_MAX } from './bounds.ts';
+import { accountLimit, functionLimit, limitInSlot, roomIn } from './counters.ts';
+import { completeStep, isGrouping, openGroup, requestDiscovery } from './discovery.ts';
+import { viewJob, viewState, type JobView } from './dispatch.ts';
+import { change, changeInt, field, intField, isSet, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
+import { endRun } from './end-run.ts';
+import { isBeyond, openLease, type Lease, type RunLimits } from './fence.ts';
+import {
+  enqueueJob,
+  holderOf,
+  leaseJob,
+  newJobFields,
+  registerJob,
+  releaseCapacity,
+  removeLeasedJob,
+  requestCounters,
+  type NewJob,
+} from './jobs.ts';
+import {
+  accountKey,
+  correlationKey,
+  finishedJobsKey,
+  functionKey,
+  jobKey,
+  pauseKey,
+  runKey,
+  stepJobId,
+  stepsKey,
+} from './keys.ts';
+import { startOp, type Op } from './op.ts';
+import { appendOutbox } from './outbox.ts';
+import { createPause, type NewPause } from './pauses.ts';
+import { dropPlanned, saveStep, type Memo } from './save-step.ts';
+import type { Tx } from './tx.ts';
+
+export interface SaveArgs extends Memo {
+  isRace: boolean;
+}
+
+export interface PlanArgs {
+  kind: 'run' | 'sleep' | 'wait' | 'invoke' | 'signal';
+  hash: string;
+  isRace: boolean;
+  attemptsMax?: number;
+  wakeAt?: number;
+  pause?: NewPause;
+  invokeEvent?: { eventId: string; body: string };
+  conflict?: 'fail' | 'replace';
+}
+
+export interface AdvanceArgs {
+  runId: string;
+  lease: Lease;
+  saves: SaveArgs[];
+  plans: PlanArgs[];
+  requestVersion?: number;
+  isParallel: boolean;
+  discover: boolean;
+  attemptsMax: number;
+  limits: RunLimits;
+  chain?: { token: string; leaseMs: number; knownStack: number };
+}
+
+export type AdvanceResult =
+  | { kind: 'advanced'; next?: JobView; hasReady: boolean }
+  | { kind: 'stale' }
+  | { kind: 'run-gone' }
+  | { kind: 'too-many-steps' }
+  | { kind: 'state-too-large' }
+  | { kind: 'signal-conflict'; hash: string };
+
+const DEADLOCK_OUTPUT =
+  '{"name":"DeadlockedRun","message":"The function neither ended nor named anything to wait for.","stack":""}';
+
+/** The answer being committed: the leased job's run, and what the answer made ready. */
+interface Commit {
+  op: Op;
+  args: AdvanceArgs;
+  runId: string;
+  run: Doc;
+  job: Doc;
+  ready: NewJob[];
+  discover: boolean;
+}
+
+/**
+ * Commits an answer that does not end the run: steps saved, others planned, the job and its capacity released or handed
+ * to the run's next job, discovery by the rules of sdk-protocol.md 7.6. All or nothing: every refusal comes before the
+ * first write. A repeat under the same token answers as before. About 20 commands for one step with a chained job.
+ */
+export function advance(tx: Tx, now: number, args: AdvanceArgs): AdvanceResult {
+  const op = startOp(tx, now);
+  const fenced = openLease(tx, args.runId, args.lease);
+  if (fenced.kind === 'run-gone') return { kind: 'run-gone' };
+  if (fenced.kind === 'stale') return repeated(op, args, fenced.run);
+  const { run, job } = fenced;
+  const refusal = refuse(op, args, run);
+  if (refusal !== undefined) return refusal;
+
+  const commit: Commit = { op, args, runId: args.runId, run, job, ready: [], discover: args.discover };
+  noteVersion(commit);
+  noteParallel(commit);
+  for (const plan of args.plans) planStep(commit, plan);
+  for (const save of args.saves) commitSave(commit, save);
+  removeLeasedJob(op, args.lease.jobId, job, run);
+  discoverNext(commit);
+  if (intField(run, 'nj') === 0 && commit.ready.length === 0 && !redrive(commit)) return advanced(undefined, false);
+  return dispatchNext(commit);
+}
+
+function advanced(next: JobView | undefined, hasReady: boolean): AdvanceResult {
+  return next === undefined ? { kind: 'advanced', hasReady } : { kind: 'advanced', next, hasReady };
+}
+
+// ------------------------------------------------------------------------------------------------------- refusals
+
+function refuse(op: Op, args: AdvanceArgs, run: Doc): AdvanceResult | undefined {
+  let steps = 0;
+  let bytes = 0;
+  for (const save of args.saves) {
+    if (!op.tx.mhas(stepsKey(args.runId), save.hash)) {
+      bytes += save.memoBytes;
+      if (!isPlanned(op, args.runId, save.hash)) steps += 1;
+    }
+  }
+  for (const plan of args.plans) {
+    if (!isKnown(op, args.runId, plan.hash)) steps += 1;
+  }
+  const beyond = isBeyond(run, steps, bytes, args.limits);
+  if (beyond !== '') return { kind: beyond };
+  for (const plan of args.plans) {
+    if (isSignalTaken(op, args.runId, run, plan)) return { kind: 'signal-conflict', hash: plan.hash };
+  }
+  return undefined;
+}
+
+function isPlanned(op: Op, runId: string, hash: string): boolean {
+  return op.tx.hget(jobKey(stepJobId(runId, hash)), 'st') !== undefined;
+}
+
+/** Saved, queued or waiting: planning it again changes nothing. */
+function isKnown(op: Op, runId: string, hash: string): boolean {
+  return op.tx.mhas(stepsKey(runId), hash) || isPlanned(op, runId, hash);
+}
+
+/** Another live run, or another step, waits for the signal, and the newcomer is to fail (execution.md 5.9). */
+function isSignalTaken(op: Op, runId: string, run: Doc, plan: PlanArgs): boolean {
+  const pause = plan.pause;
+  if (plan.kind !== 'signal' || plan.conflict !== 'fail' || pause === undefined) return false;
+  if (isKnown(op, runId, plan.hash)) return false;
+  const waiter = op.tx.get(correlationKey('signal', field(run, 'env'), pause.correlationId ?? ''));
+  if (waiter === undefined || waiter === pause.pauseId) return false;
+  const waitingRun = op.tx.hget(pauseKey(waiter), 'run');
+  return waitingRun !== undefined && op.tx.hget(runKey(waitingRun), 'st') !== undefined;
+}
+
+// ----------------------------------------------------------------------------------------------------- what is new
+
+function noteVersion(commit: Commit): void {
+  const version = commit.args.requestVersion;
+  if (version !== undefined && intField(commit.run, 'rv') === -1) changeInt(commit.run, 'rv', version);
+}
+
+/** An answer of several ops makes the SDK plan from now on; with planned steps it opens a pending group. */
+function noteParallel(commit: Commit): void {
+  const { op, args, runId, run } = commit;
+  if (!args.isParallel) return;
+  change(run, 'fp', '1');
+  let hasPlannedRun = false;
+  const members: string[] = [];
+  for (const plan of args.plans) {
+    if (plan.kind === 'run') hasPlannedRun = true;
+    // What is saved already will not complete again, and would hold the group open for ever.
+    if (!op.tx.mhas(stepsKey(runId), plan.hash)) members.push(plan.hash);
+  }
+  for (const save of args.saves) {
+    if (!op.tx.mhas(stepsKey(runId), save.hash)) members.push(save.hash);
+  }
+  if (hasPlannedRun && isGrouping(run)) openGroup(op, runId, run, members);
+}
+
+function planStep(commit: Commit, plan: PlanArgs): void {
+  const { op, runId, run } = commit;
+  if (isKnown(op, runId, plan.hash)) return;
+  changeInt(run, 'steps', intField(run, 'steps') + 1);
+  if (plan.kind === 'invoke' && plan.invokeEvent !== undefined) {
+    appendOutbox(op, { kind: 'event', id: plan.invokeEvent.eventId, body: plan.invokeEvent.body });
+  }
+  if (plan.kind === 'run') {
+    commit.ready.push(stepJob(commit, plan, 'edge', op.now, plan.attemptsMax ?? 1));
+    return;
+  }
+  const pause = plan.pause;
+  const at = pause === undefined ? (plan.wakeAt ?? op.now) : pause.expiresAt;
+  if (at <= op.now) {
+    endAtOnce(commit, plan);
+    return;
+  }
+  if (pause !== undefined) createPause(op, runId, run, pause, plan.hash, plan.isRace);
+  enqueueJob(op, runId, run, stepJob(commit, plan, pause === undefined ? 'sleep' : 'timeout', at, 1));
+}
+
+function stepJob(
+  commit: Commit,
+  plan: PlanArgs,
+  kind: 'edge' | 'sleep' | 'timeout',
+  at: number,
+  attemptsMax: number,
+): NewJob {
+  return {
+    jobId: stepJobId(commit.runId, plan.hash),
+    kind,
+    target: plan.hash,
+    attemptsMax,
+    at,
+    isRace: plan.isRace,
+    pauseId: plan.pause === undefined ? '' : plan.pause.pauseId,
+  };
+}
+
+/** A sleep or wait that is over when it is planned needs no timer. */
+function endAtOnce(commit: Commit, plan: PlanArgs): void {
+  const pause = plan.pause;
+  const memo = pause === undefined ? 'null' : (pause.timeoutMemo ?? 'null');
+  const memoBytes = pause === undefined ? 4 : (pause.timeoutMemoBytes ?? 4);
+  saveStep(commit.op, commit.runId, commit.run, { hash: plan.hash, memo, memoBytes }, true);
+  noteCompletion(commit, plan.hash, plan.isRace);
+}
+
+function commitSave(commit: Commit, save: SaveArgs): void {
+  const { op, args, runId, run } = commit;
+  const planned = isPlanned(op, runId, save.hash);
+  saveStep(op, runId, run, save, planned);
+  if (planned && stepJobId(runId, save.hash) !== args.lease.jobId) dropPlanned(op, runId, run, save.hash);
+  noteCompletion(
+    commit,
+    save.hash,
+    save.isRace || (isSet(commit.job, 'race') && field(commit.job, 'target') === save.hash),
+  );
+}
+
+function noteCompletion(commit: Commit, hash: string, isRace: boolean): void {
+  if (completeStep(commit.op, commit.runId, commit.run, hash, isRace)) commit.discover = true;
+}
+
+// ---------------------------------------------------------------------------------------------------- what is next
+
+function discoverNext(commit: Commit): void {
+  const { op, args, runId, run, job } = commit;
+  if (isSet(run, 'ag') && field(job, 'target') === 'step') {
+    change(run, 'ag', '');
+    commit.discover = true;
+  }
+  if (args.saves.length > 0 || args.plans.length > 0) change(run, 'rd', '');
+  if (!commit.discover) return;
+  const discovery = requestDiscovery(op, runId, run, args.attemptsMax);
+  if (discovery !== undefined) commit.ready.push(discovery);
+}
+
+/**
+ * Nothing is left that could continue the run (execution.md 5.5): asks the function once more, then fails the run.
+ * False when it failed it.
+ */
+function redrive(commit: Commit): boolean {
+  const { op, args, runId, run, job } = commit;
+  if (isSet(run, 'rd')) {
+    releaseCapacity(op, args.lease.jobId, job, run);
+    endRun(op, runId, run, { status: 'Failed', output: DEADLOCK_OUTPUT, reason: 'DeadlockedRun' });
+    return false;
+  }
+  change(run, 'rd', '1');
+  const discovery = requestDiscovery(op, runId, run, args.attemptsMax);
+  if (discovery !== undefined) commit.ready.push(discovery);
+  return true;
+}
+
+/** Hands the first ready job to the caller where that is allowed; the others go to their lane. */
+function dispatchNext(commit: Commit): AdvanceResult {
+  const { op, args, runId, run, job } = commit;
+  const first = commit.ready[0];
+  const chained = first !== undefined && mayChain(commit) ? chainJob(commit, first) : undefined;
+  if (chained === undefined) releaseCapacity(op, args.lease.jobId, job, run);
+  for (let i = chained === undefined ? 0 : 1; i < commit.ready.length; i++) {
+    const next = commit.ready[i];
+    if (next !== undefined) enqueueJob(op, runId, run, next);
+  }
+  saveDoc(op.tx, run);
+  const ready = op.hasReady ? '1' : '0';
+  op.tx.mset(finishedJobsKey(runId), args.lease.jobId, args.lease.token + ' ' + ready + ' ' + (chained?.jobId ?? ''));
+  return advanced(chained, op.hasReady);
+}
+
+/** A chain ends after a few jobs, when its function is paused, or when a limit was lowered below what is in use. */
+function mayChain(commit: Commit): boolean {
+  const { op, args, run, job } = commit;
+  if (args.chain === undefined || intField(job, 'chn') >= CHAIN_MAX) return false;
+  const fn = openOrNewDoc(op.tx, functionKey(field(run, 'fn')));
+  if (field(fn, 'state') === 'paused') return false;
+  const account = openOrNewDoc(op.tx, accountKey(field(run, 'acct')));
+  const limits = [accountLimit(account), functionLimit(fn)];
+  if (isSet(run, 'k1')) limits.push(limitInSlot(fn, 'k1'));
+  if (isSet(run, 'k2')) limits.push(limitInSlot(fn, 'k2'));
+  const counters = requestCounters(run);
+  for (let i = 0; i < counters.length; i++) {
+    if (roomIn(op.tx, counters[i] ?? '', limits[i] ?? 0) < 0) return false;
+  }
+  return true;
+}
+
+/** The next job takes over the capacity of the one that ended, so that no counter, lane or pass is touched. */
+function chainJob(commit: Commit, next: NewJob): JobView {
+  const { op, args, runId, run, job } = commit;
+  const chain = args.chain ?? { token: '', leaseMs: 0, knownStack: -1 };
+  const successor: Doc = {
+    key: jobKey(next.jobId),
+    stored: newJobFields(runId, run, next),
+    changes: {},
+    isChanged: true,
+  };
+  for (const name of Object.keys(successor.stored)) change(successor, name, successor.stored[name] ?? '');
+  change(successor, 'hold', holderOf(args.lease.jobId, job));
+  changeInt(successor, 'chn', intField(job, 'chn') + 1);
+  registerJob(op, runId, run, next);
+  leaseJob(op, next.jobId, successor, run, chain.token, chain.leaseMs);
+  saveDoc(op.tx, successor);
+  return chainedView(op, args, runId, run, next.jobId, successor);
+}
+
+function chainedView(op: Op, args: AdvanceArgs, runId: string, run: Doc, jobId: string, job: Doc): JobView {
+  const view = viewJob(jobId, job, runId, run);
+  const knownStack = args.chain === undefined ? -1 : args.chain.knownStack;
+  if (knownStack !== intField(run, 'sl')) view.state = viewState(op, runId);
+  return view;
+}
+
+/** The job ended under this token before: the answer of that time, the chained job only while it is still leased. */
+function repeated(op: Op, args: AdvanceArgs, run: Doc): AdvanceResult {
+  const finished = op.tx.mget(finishedJobsKey(args.runId), args.lease.jobId);
+  if (finished === undefined) return { kind: 'stale' };
+  const parts = finished.split(' ');
+  if (parts[0] !== args.lease.token) return { kind: 'stale' };
+  const nextId = parts[2] ?? '';
+  const next = openDoc(op.tx, jobKey(nextId));
+  const isStillLeased = next !== undefined && args.chain !== undefined && field(next, 'tok') === args.chain.token;
+  return advanced(isStillLeased ? chainedView(op, args, args.runId, run, nextId, next) : undefined, parts[1] === '1');
+}

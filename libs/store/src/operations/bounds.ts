@@ -1,0 +1,46 @@
+/** Bounds of every loop in the operations, and the constants of scheduling (execution.md 3.4). */
+
+/** Delayed jobs fired by one claim. */
+export const PROMOTE_MAX = 200;
+/** Lost leases taken back by one claim. */
+export const REAP_MAX = 50;
+/** Parked things looked at again by one claim. */
+export const UNPARK_MAX = 200;
+/** Looks at lanes in one claim. */
+export const VISITS_MAX = 256;
+/** Jobs granted to a lane before the next one has its turn. */
+export const QUANTUM = 8;
+/** Waiting lanes looked at when a counter has room: those of paused or full functions are passed over. */
+export const WAKE_SCAN_MAX = 20;
+/** Lanes of a function woken or handed on in one operation. */
+export const FUNCTION_LANES_MAX = 1000;
+/** Jobs and pauses that the end of a run removes at once; the rest is left to `collectGarbage`. */
+export const PURGE_INLINE_MAX = 64;
+/** Jobs of a run at most: planned steps, each with one job, and discoveries. */
+export const RUN_JOBS_MAX = 25_000;
+/** Entries that one operation on the outbox reads or drops. */
+export const OUTBOX_MAX = 1000;
+/** Pauses answered by one look-up. */
+export const FIND_PAUSES_MAX = 1000;
+
+/** A pass grows by SCALE / weight a job. */
+export const SCALE = 1000;
+/** Class C (going on) gets this many jobs for each of class S (starting). */
+export const CONTINUE_SHARE = 10;
+/** Jobs of a run handed on directly before it takes its turn in its lane again. */
+export const CHAIN_MAX = 5;
+/** Reaps before a job counts as poison: it takes its executor down. */
+export const SCAVENGES_MAX = 20;
+
+/** What is parked for a counter is looked at again after this even if nothing woke it: a net, not a mechanism. */
+export const PARK_FALLBACK_MS = 60_000;
+/** The record of an empty lane is kept this long, so that its pass is not forgotten. */
+export const LANE_IDLE_MS = 600_000;
+/** How long the last claim of a worker can be repeated. */
+export const WORKER_IDLE_MS = 600_000;
+/** How long a dedup or idempotency key, or a skipped run, is remembered (execution.md 2.3). */
+export const TOMBSTONE_MS = 86_400_000;
+
+export const FUNCTION_LIMIT_DEFAULT = 1000;
+export const ACCOUNT_LIMIT_DEFAULT = 1000;
+export const UNLIMITED = 1_000_000_000;

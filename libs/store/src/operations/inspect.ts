@@ -1,0 +1,59 @@
+import { RUN_JOBS_MAX } from './bounds.ts';
+import { viewRun, viewState, type RunView, type StateView } from './dispatch.ts';
+import { openDoc } from './docs.ts';
+import { DUE, jobKey, LEASES, PARKED, runJobsKey, runKey, SYS } from './keys.ts';
+import { int } from './numbers.ts';
+import { startOp } from './op.ts';
+import type { Tx } from './tx.ts';
+
+export interface RunArgs {
+  runId: string;
+}
+
+export function findRun(tx: Tx, _now: number, args: RunArgs): RunView | undefined {
+  const run = openDoc(tx, runKey(args.runId));
+  return run === undefined ? undefined : viewRun(args.runId, run);
+}
+
+export function findRunState(tx: Tx, now: number, args: RunArgs): StateView | undefined {
+  if (tx.hget(runKey(args.runId), 'st') === undefined) return undefined;
+  return viewState(startOp(tx, now), args.runId);
+}
+
+/** A job as stored. */
+export interface StoredJob {
+  jobId: string;
+  fields: Readonly<Record<string, string>>;
+}
+
+export function findRunJobs(tx: Tx, _now: number, args: RunArgs): StoredJob[] {
+  const jobs: StoredJob[] = [];
+  for (const jobId of tx.smembers(runJobsKey(args.runId), RUN_JOBS_MAX)) {
+    const fields = tx.hgetall(jobKey(jobId));
+    if (fields !== undefined) jobs.push({ jobId, fields });
+  }
+  return jobs;
+}
+
+export interface CountsView {
+  runs: number;
+  delayed: number;
+  ready: number;
+  leased: number;
+  parkedLanes: number;
+  pauses: number;
+  outbox: number;
+}
+
+export function counts(tx: Tx, _now: number): CountsView {
+  const sys = tx.hgetall(SYS) ?? {};
+  return {
+    runs: int(sys['runs']),
+    delayed: tx.zcard(DUE),
+    ready: int(sys['ready']),
+    leased: tx.zcard(LEASES),
+    parkedLanes: tx.zcard(PARKED),
+    pauses: int(sys['pauses']),
+    outbox: int(sys['obseq']) - int(sys['obhead']),
+  };
+}

@@ -1,0 +1,60 @@
+import { OUTBOX_MAX } from './bounds.ts';
+import { endedRunKey, eventsKey, outboxKey, runKey, SYS } from './keys.ts';
+import { int, whole } from './numbers.ts';
+import type { Tx } from './tx.ts';
+
+/** An entry with what it refers to, as stored. */
+export interface OutboxView {
+  seq: number;
+  entry: Readonly<Record<string, string>>;
+  /** The run's record: of the live run, of the ended one, or of the skipped one (the entry itself). */
+  run: Readonly<Record<string, string>>;
+  events: string;
+}
+
+export interface ReadOutboxArgs {
+  entriesMax: number;
+}
+
+/** The oldest entries, in order; reading changes nothing. 3 commands an entry. */
+export function readOutbox(tx: Tx, _now: number, args: ReadOutboxArgs): OutboxView[] {
+  const head = int(tx.hget(SYS, 'obhead')) + 1;
+  const last = Math.min(int(tx.hget(SYS, 'obseq')), head + Math.min(args.entriesMax, OUTBOX_MAX) - 1);
+  const views: OutboxView[] = [];
+  for (let seq = head; seq <= last; seq++) {
+    const entry = tx.hgetall(outboxKey(whole(seq))) ?? {};
+    const runId = entry['run'] ?? '';
+    const isSkipped = entry['kind'] === 'run-skipped';
+    const run = isSkipped ? entry : (tx.hgetall(runKey(runId)) ?? tx.hgetall(endedRunKey(runId)) ?? {});
+    const hasEvents = entry['kind'] === 'run-scheduled' || entry['kind'] === 'run-ended';
+    const events = isSkipped ? (entry['events'] ?? '') : hasEvents ? (tx.get(eventsKey(runId)) ?? '') : '';
+    views.push({ seq, entry, run, events });
+  }
+  return views;
+}
+
+export interface AckOutboxArgs {
+  seq: number;
+}
+
+/**
+ * Drops entries up to and with `seq`, a bounded number: answers whether there are more. With the entry of its end the
+ * last of a run goes.
+ */
+export function ackOutbox(tx: Tx, _now: number, args: AckOutboxArgs): boolean {
+  const head = int(tx.hget(SYS, 'obhead')) + 1;
+  const last = Math.min(args.seq, int(tx.hget(SYS, 'obseq')));
+  const until = Math.min(last, head + OUTBOX_MAX - 1);
+  for (let seq = head; seq <= until; seq++) {
+    const key = outboxKey(whole(seq));
+    const entry = tx.hgetall(key) ?? {};
+    const runId = entry['run'] ?? '';
+    if (entry['kind'] === 'run-ended') {
+      tx.drop(endedRunKey(runId));
+      tx.drop(eventsKey(runId));
+    }
+    tx.drop(key);
+  }
+  if (until >= head) tx.hset(SYS, { obhead: whole(until) });
+  return until < last;
+}

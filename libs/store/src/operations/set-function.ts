@@ -1,0 +1,80 @@
+import { change, changeInt, field, intField, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
+import { accountKey, functionKey } from './keys.ts';
+import { pauseFunction, resumeFunction, unparkAccount, unparkFunction, wakeFunctionLanes } from './lanes.ts';
+import { whole } from './numbers.ts';
+import { startOp } from './op.ts';
+import type { Tx } from './tx.ts';
+
+export interface SetFunctionArgs {
+  functionId: string;
+  accountId: string;
+  version: number;
+  weight: number;
+  concurrency: number;
+  keyed: number[];
+  run?: number;
+  throttle?: { limit: number; burst: number; periodMs: number };
+  backlogMax?: number;
+  startTimeoutMs?: number;
+  finishTimeoutMs?: number;
+}
+
+/**
+ * Stores a function's limits; those of an older version change nothing. What waits for a limit of the function is looked
+ * at again. True when more lanes wait than one operation wakes: then it is to be repeated, which is harmless always.
+ */
+export function setFunction(tx: Tx, now: number, args: SetFunctionArgs): boolean {
+  const op = startOp(tx, now);
+  const fn = openOrNewDoc(tx, functionKey(args.functionId));
+  if (field(fn, 'ver') !== '' && args.version < intField(fn, 'ver')) return false;
+  change(fn, 'acct', args.accountId);
+  changeInt(fn, 'ver', args.version);
+  changeInt(fn, 'w', Math.max(1, Math.floor(args.weight * 1000)));
+  changeInt(fn, 'lim', args.concurrency);
+  setOptional(fn, 'k1', args.keyed[0]);
+  setOptional(fn, 'k2', args.keyed[1]);
+  setOptional(fn, 'run', args.run);
+  setOptional(fn, 'thl', args.throttle?.limit);
+  setOptional(fn, 'thb', args.throttle?.burst);
+  setOptional(fn, 'thp', args.throttle?.periodMs);
+  setOptional(fn, 'bmax', args.backlogMax);
+  setOptional(fn, 'sto', args.startTimeoutMs);
+  setOptional(fn, 'fto', args.finishTimeoutMs);
+  saveDoc(tx, fn);
+  unparkFunction(op, args.functionId);
+  return wakeFunctionLanes(op, args.functionId);
+}
+
+function setOptional(fn: Doc, name: string, value: number | undefined): void {
+  change(fn, name, value === undefined ? '' : whole(value));
+}
+
+export interface SetAccountConcurrencyArgs {
+  accountId: string;
+  limit: number;
+}
+
+/** Stores the limit of an account; if the account was held back by it, it is looked at again. */
+export function setAccountConcurrency(tx: Tx, now: number, args: SetAccountConcurrencyArgs): void {
+  tx.hset(accountKey(args.accountId), { lim: whole(args.limit) });
+  unparkAccount(startOp(tx, now), args.accountId);
+}
+
+export interface SetFunctionStateArgs {
+  functionId: string;
+  state: 'active' | 'paused' | 'drained';
+}
+
+/**
+ * paused: jobs stay, none is claimed, new runs are skipped; drained: new runs are skipped. Leaving 'paused' puts the
+ * function back with all that became ready meanwhile. A repeat changes nothing.
+ */
+export function setFunctionState(tx: Tx, now: number, args: SetFunctionStateArgs): void {
+  const op = startOp(tx, now);
+  const fn = openOrNewDoc(tx, functionKey(args.functionId));
+  const wasPaused = field(fn, 'state') === 'paused';
+  change(fn, 'state', args.state === 'active' ? '' : args.state);
+  saveDoc(tx, fn);
+  if (args.state === 'paused') pauseFunction(op, args.functionId, field(fn, 'acct'));
+  else if (wasPaused) resumeFunction(op, args.functionId, field(fn, 'acct'));
+}
