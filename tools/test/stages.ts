@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compile, generate } from '../bootstrap/build.mjs';
+import { runStep } from '../bootstrap/child-process.mjs';
+import { withBuildLock } from '../bootstrap/lock.mjs';
+import { commandEnv, pinnedNode, repositoryRoot } from '../bootstrap/paths.mjs';
+import { assessRepository } from '../conformance/assess-repository.ts';
+import { countsLine } from '../conformance/report.ts';
+import { countTests, type TestCounts, type VitestReport } from './vitest-report.ts';
+
+/** One part of `npm test`. A check throws when it fails; a run of tests answers with its counts. */
+export interface Stage {
+  readonly name: string;
+  readonly run: (context: StageContext) => Promise<TestCounts | void>;
+}
+
+export interface StageContext {
+  /** A folder of this run, removed at its end. */
+  readonly folder: string;
+  /** Tests append one line to it for whatever they leave out. */
+  readonly leftOutPath: string;
+}
+
+/** What needs no test to run, the quickest first. A failure among these ends the run before the tests. */
+export const checks: readonly Stage[] = [
+  { name: 'format', run: async () => void (await runStep('checking the format', 'oxfmt', ['--check', '.'])) },
+  { name: 'lint', run: async () => void (await runStep('linting', 'oxlint', [])) },
+  {
+    name: 'dependencies',
+    run: async () => void (await runStep('checking dependencies', pinnedNode, ['tools/check-dependencies.ts'])),
+  },
+  {
+    name: 'types',
+    run: () =>
+      withBuildLock(async () => {
+        await generate();
+        await compile();
+      }),
+  },
+];
+
+/** The tests, the whole system last; the conformance listing only informs. */
+export const tests: readonly Stage[] = [
+  { name: 'unit and contract tests', run: (context) => runVitest('unit', context) },
+  { name: 'whole-system tests', run: (context) => runVitest('system', context) },
+  { name: 'conformance', run: async () => console.log(countsLine(assessRepository(repositoryRoot))) },
+];
+
+async function runVitest(project: string, { folder, leftOutPath }: StageContext): Promise<TestCounts> {
+  const reportPath = join(folder, `${project}.json`);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`];
+  const child = spawn('vitest', ['run', '--project', project, ...reporters], {
+    cwd: repositoryRoot,
+    env: { ...commandEnv(), PERDURE_LEFT_OUT_FILE: leftOutPath },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const exitCode = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code ?? 1));
+  });
+  const report: VitestReport | undefined = existsSync(reportPath)
+    ? JSON.parse(readFileSync(reportPath, 'utf8'))
+    : undefined;
+  return countTests(report, exitCode);
+}
