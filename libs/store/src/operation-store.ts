@@ -1,0 +1,361 @@
+import { assertNever } from '@perdure/domain';
+import { checkHash, checkRunId, encodeAnchor, encodeName } from './name-encoding.ts';
+import type { JobView, StateView } from './operations/dispatch.ts';
+import { findBrokenInvariants } from './invariants.ts';
+import type { OperationArgs, OperationName, OperationResult } from './operations/index.ts';
+import type { NewPause } from './operations/pauses.ts';
+import type { OutboxView } from './operations/read-outbox.ts';
+import type {
+  AdvanceArgs,
+  AdvanceResult,
+  CheckpointArgs,
+  ClaimArgs,
+  ClaimedJob,
+  ClaimResult,
+  ConsumeResult,
+  FinalizeArgs,
+  FunctionLimits,
+  OutboxEntry,
+  PauseSpec,
+  RunJob,
+  RunRecord,
+  RunState,
+  ScheduleArgs,
+  ScheduleResult,
+  StepPlan,
+  Store,
+  StoreCounts,
+  WaitingPause,
+} from './store.ts';
+
+/** What a driver adds to the operations: running one atomically, on time of the store. */
+export interface Driver {
+  run<Name extends OperationName>(name: Name, args: OperationArgs<Name>): Promise<OperationResult<Name>>;
+  /** Every key without the cell's prefix: objects for hashes, strings, arrays (sets sorted, sorted sets as pairs). */
+  dump(): Promise<Record<string, unknown>>;
+  durable(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Leases that one operation of `expireLeases` ends. */
+const EXPIRE_BATCH = 500;
+
+/**
+ * The port in terms of the operations, the same for all drivers: names become parts of keys, sizes in bytes are
+ * counted here (operations may not, see tx.ts), stored records become the port's types.
+ */
+export class OperationStore implements Store {
+  readonly #driver: Driver;
+
+  constructor(driver: Driver) {
+    this.#driver = driver;
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- runs
+
+  schedule(args: ScheduleArgs): Promise<ScheduleResult> {
+    checkRunId(args.runId);
+    const { idempotencyKey, rateLimit, singleton, keys, cancelOn, ...rest } = args;
+    return this.#driver.run('schedule', {
+      ...rest,
+      dedupKey: encodeName(args.dedupKey),
+      keys: encodeConstraints(keys),
+      ...(idempotencyKey !== undefined && { idempotencyKey: encodeName(idempotencyKey) }),
+      ...(rateLimit && { rateLimit: { ...rateLimit, bucket: encodeName(rateLimit.bucket) } }),
+      ...(singleton && { singleton: { ...singleton, key: encodeName(singleton.key) } }),
+      ...(cancelOn && { cancelOn: cancelOn.map(toNewPause) }),
+    });
+  }
+
+  finalize(args: FinalizeArgs): Promise<'finalized' | 'gone' | 'stale'> {
+    return this.#driver.run('finalize', args);
+  }
+
+  async findRun(runId: string): Promise<RunRecord | undefined> {
+    return (await this.#driver.run('findRun', { runId })) ?? undefined;
+  }
+
+  async findRunState(runId: string): Promise<RunState | undefined> {
+    const state = await this.#driver.run('findRunState', { runId });
+    return state ? toState(state) : undefined;
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- jobs
+
+  async claim(args: ClaimArgs): Promise<ClaimResult> {
+    const result = await this.#driver.run('claim', args);
+    const jobs = asArray(result.jobs).map(toClaimedJob);
+    return result.nextWakeAt === undefined ? { jobs } : { jobs, nextWakeAt: result.nextWakeAt };
+  }
+
+  extend(lease: { jobId: string; token: string }, leaseMs: number): Promise<'extended' | 'stale' | 'run-gone'> {
+    return this.#driver.run('extend', { ...lease, leaseMs });
+  }
+
+  async advance(args: AdvanceArgs): Promise<AdvanceResult> {
+    const result = await this.#driver.run('advance', {
+      ...args,
+      saves: args.saves.map(withBytes),
+      plans: args.plans.map(toPlan),
+    });
+    if (result.kind !== 'advanced') return result;
+    const { kind, hasReady, next } = result;
+    return next === undefined ? { kind, hasReady } : { kind, hasReady, next: toClaimedJob(next) };
+  }
+
+  checkpoint(
+    args: CheckpointArgs,
+  ): Promise<'saved' | 'stale' | 'run-gone' | 'too-many-steps' | 'state-too-large'> {
+    return this.#driver.run('checkpoint', { ...args, saves: args.saves.map(withBytes) });
+  }
+
+  retry(args: {
+    lease: { jobId: string; token: string };
+    notBefore: number;
+    reason: 'failure' | 'infrastructure' | 'drain';
+  }): Promise<'retried' | 'stale' | 'run-gone'> {
+    return this.#driver.run('retry', args);
+  }
+
+  async expireLeases(): Promise<number> {
+    let expired = 0;
+    let last = EXPIRE_BATCH;
+    while (last === EXPIRE_BATCH) {
+      last = await this.#driver.run('expireLeases', { jobsMax: EXPIRE_BATCH });
+      expired += last;
+    }
+    return expired;
+  }
+
+  // -------------------------------------------------------------------------------------------------------- pauses
+
+  async findPausePaths(envId: string, event: string): Promise<{ hasPauses: boolean; paths: string[] }> {
+    const found = await this.#driver.run('findPausePaths', { envId, event: encodeName(event) });
+    return { hasPauses: found.hasPauses, paths: asArray(found.paths) };
+  }
+
+  async findPauses(args: {
+    envId: string;
+    event: string;
+    anchors: { path: string; valueHash: string }[];
+    cursor?: string;
+    pausesMax: number;
+  }): Promise<{ pauses: WaitingPause[]; cursor?: string }> {
+    const page = await this.#driver.run('findPauses', {
+      ...args,
+      event: encodeName(args.event),
+      anchors: args.anchors.map(encodeAnchor),
+    });
+    const pauses = asArray(page.pauses);
+    return page.cursor === undefined ? { pauses } : { pauses, cursor: page.cursor };
+  }
+
+  consumePause(args: { pauseId: string; memo?: string; reason?: string }): Promise<ConsumeResult> {
+    const { memo } = args;
+    return this.#driver.run('consumePause', {
+      ...args,
+      ...(memo !== undefined && { memoBytes: Buffer.byteLength(memo) }),
+    });
+  }
+
+  resume(args: {
+    envId: string;
+    kind: 'invoke' | 'signal';
+    correlationId: string;
+    memo: string;
+  }): Promise<ConsumeResult> {
+    return this.#driver.run('resume', {
+      ...args,
+      correlationId: encodeName(args.correlationId),
+      memoBytes: Buffer.byteLength(args.memo),
+    });
+  }
+
+  // ----------------------------------------------------------------------------------------------------- functions
+
+  async setFunction(limits: FunctionLimits): Promise<void> {
+    while (await this.#driver.run('setFunction', limits));
+  }
+
+  async setAccountConcurrency(accountId: string, limit: number): Promise<void> {
+    await this.#driver.run('setAccountConcurrency', { accountId, limit });
+  }
+
+  async setFunctionState(functionId: string, state: 'active' | 'paused' | 'drained'): Promise<void> {
+    await this.#driver.run('setFunctionState', { functionId, state });
+  }
+
+  // -------------------------------------------------------------------------------------------------------- outbox
+
+  async readOutbox(entriesMax: number): Promise<OutboxEntry[]> {
+    return asArray(await this.#driver.run('readOutbox', { entriesMax })).map(toOutboxEntry);
+  }
+
+  async ackOutbox(seq: number): Promise<void> {
+    while (await this.#driver.run('ackOutbox', { seq }));
+  }
+
+  // ---------------------------------------------------------------------------------------------------- inspection
+
+  async findRunJobs(runId: string): Promise<RunJob[]> {
+    const jobs = asArray(await this.#driver.run('findRunJobs', { runId }));
+    return jobs.map(({ jobId, fields }) => toRunJob(jobId, fields)).toSorted((a, b) => (a.jobId < b.jobId ? -1 : 1));
+  }
+
+  counts(): Promise<StoreCounts> {
+    return this.#driver.run('counts', undefined);
+  }
+
+  collectGarbage(keysMax: number): Promise<number> {
+    return this.#driver.run('collectGarbage', { keysMax });
+  }
+
+  async checkInvariants(): Promise<string[]> {
+    return findBrokenInvariants(await this.#driver.dump());
+  }
+
+  dump(): Promise<Record<string, unknown>> {
+    return this.#driver.dump();
+  }
+
+  durable(): Promise<void> {
+    return this.#driver.durable();
+  }
+
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ into operations
+
+function encodeConstraints(keys: ScheduleArgs['keys']): { throttle?: string; keyed?: string[]; run?: string } {
+  return {
+    ...(keys.throttle !== undefined && { throttle: encodeName(keys.throttle) }),
+    ...(keys.keyed && { keyed: keys.keyed.map((key) => (key === '' ? '' : encodeName(key))) }),
+    ...(keys.run !== undefined && { run: encodeName(keys.run) }),
+  };
+}
+
+function toNewPause(pause: PauseSpec): NewPause {
+  const { event, anchors, correlationId, timeoutMemo, ...rest } = pause;
+  return {
+    ...rest,
+    ...(event !== undefined && { event: encodeName(event) }),
+    ...(anchors && { anchors: anchors.map((anchor) => ({ path: anchor.path, anchor: encodeAnchor(anchor) })) }),
+    ...(correlationId !== undefined && { correlationId: encodeName(correlationId) }),
+    ...(timeoutMemo !== undefined && { timeoutMemo, timeoutMemoBytes: Buffer.byteLength(timeoutMemo) }),
+  };
+}
+
+function withBytes<Save extends { hash: string; memo: string }>(save: Save): Save & { memoBytes: number } {
+  checkHash(save.hash);
+  return { ...save, memoBytes: Buffer.byteLength(save.memo) };
+}
+
+function toPlan(plan: StepPlan): OperationArgs<'advance'>['plans'][number] {
+  checkHash(plan.hash);
+  switch (plan.kind) {
+    case 'run':
+    case 'sleep':
+      return plan;
+    case 'wait':
+    case 'invoke':
+    case 'signal':
+      return { ...plan, pause: toNewPause(plan.pause) };
+    default:
+      return assertNever(plan);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ out of operations
+
+/** An empty array comes out of Lua as an empty object. */
+function asArray<Item>(items: Item[]): Item[] {
+  return Array.isArray(items) ? items : [];
+}
+
+function toState(state: StateView): RunState {
+  return { events: state.events, steps: Object.fromEntries(asArray(state.steps)), stack: asArray(state.stack) };
+}
+
+function toClaimedJob(job: JobView): ClaimedJob {
+  const { state, ...rest } = job;
+  return state === undefined ? rest : { ...rest, state: toState(state) };
+}
+
+function toRunJob(jobId: string, fields: Readonly<Record<string, string>>): RunJob {
+  const kind = fields['kind'] ?? '';
+  const state = fields['st'];
+  return {
+    jobId,
+    kind: kind === 'start' || kind === 'edge' || kind === 'sleep' ? kind : 'timeout',
+    state: state === 'D' ? 'delayed' : state === 'R' ? 'ready' : 'leased',
+    at: Number(fields['at'] ?? fields['exp'] ?? 0),
+    attempt: Number(fields['att'] || 0),
+    target: fields['target'] ?? '',
+  };
+}
+
+function toRun(runId: string, record: Readonly<Record<string, string>>): RunRecord {
+  const int = (name: string): number => Number(record[name] || 0);
+  return {
+    runId,
+    functionId: record['fn'] ?? '',
+    accountId: record['acct'] ?? '',
+    envId: record['env'] ?? '',
+    appId: record['app'] ?? '',
+    functionVersion: int('ver'),
+    status: record['st'] === 'Scheduled' ? 'Scheduled' : 'Running',
+    scheduledAt: int('sched'),
+    ...(record['start'] && { startedAt: int('start') }),
+    requestVersion: int('rv'),
+    forcePlan: Boolean(record['fp']),
+    stepCount: int('steps'),
+    stateBytes: int('bytes'),
+    ...(record['corr'] && { correlationId: record['corr'] }),
+    meta: record['meta'] ?? '',
+  };
+}
+
+/** The run as it was when it was scheduled or skipped, whatever has become of it since. */
+function toScheduledRun(runId: string, record: Readonly<Record<string, string>>): RunRecord {
+  const { startedAt: _, ...run } = toRun(runId, record);
+  return { ...run, status: 'Scheduled', requestVersion: -1, forcePlan: false, stepCount: 0, stateBytes: 0 };
+}
+
+function toOutboxEntry({ seq, entry, run, events }: OutboxView): OutboxEntry {
+  const at = Number(entry['at']);
+  const runId = entry['run'] ?? '';
+  switch (entry['kind']) {
+    case 'run-scheduled':
+      return { seq, at, kind: 'run-scheduled', run: toScheduledRun(runId, run), events };
+    case 'run-skipped':
+      return {
+        seq,
+        at,
+        kind: 'run-skipped',
+        run: toScheduledRun(runId, run),
+        events,
+        reason: entry['reason'] as Extract<OutboxEntry, { kind: 'run-skipped' }>['reason'],
+        ...(entry['holder'] && { holder: entry['holder'] }),
+      };
+    case 'run-started':
+      return { seq, at, kind: 'run-started', runId, functionId: entry['fn'] ?? '' };
+    case 'run-ended':
+      return {
+        seq,
+        at,
+        kind: 'run-ended',
+        run: toRun(runId, run),
+        status: run['end'] as Extract<OutboxEntry, { kind: 'run-ended' }>['status'],
+        ...(run['output'] !== undefined && { output: run['output'] }),
+        ...(run['reason'] !== undefined && { reason: run['reason'] }),
+        events,
+        publishesEnd: run['pub'] === '1',
+      };
+    default:
+      return { seq, at, kind: 'event', event: { eventId: entry['id'] ?? '', body: entry['body'] ?? '' } };
+  }
+}
+
