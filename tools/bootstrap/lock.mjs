@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { repositoryRoot } from './paths.mjs';
 
-const lockPath = join(repositoryRoot, '.build.lock');
+const BUILD_LOCK = join(repositoryRoot, '.build.lock');
 const RETRY_MS = 200;
 /** Longer than it takes another process to act on the dead owner's name that it has just read. */
 const SETTLE_MS = 50;
@@ -13,10 +13,12 @@ const SETTLE_MS = 50;
  * The lock of a process that no longer exists is taken over.
  * @template T
  * @param {() => Promise<T>} work
+ * @param {string} [lockPath]
  * @returns {Promise<T>}
  */
-export async function withBuildLock(work) {
-  await acquire();
+export async function withBuildLock(work, lockPath = BUILD_LOCK) {
+  await acquire(lockPath);
+  const release = () => releaseOwn(lockPath);
   process.once('exit', release);
   try {
     return await work();
@@ -26,20 +28,22 @@ export async function withBuildLock(work) {
   }
 }
 
-function release() {
-  if (owner() === process.pid) rmSync(lockPath, { force: true });
+/** @param {string} lockPath */
+function releaseOwn(lockPath) {
+  if (owner(lockPath) === process.pid) rmSync(lockPath, { force: true });
 }
 
-async function acquire() {
-  for (let told = false; !create(); await delay(RETRY_MS)) {
-    const holder = owner();
+/** @param {string} lockPath */
+async function acquire(lockPath) {
+  for (let told = false; !create(lockPath); await delay(RETRY_MS)) {
+    const holder = owner(lockPath);
     if (holder === undefined) continue;
     if (!isAlive(holder)) {
       rmSync(lockPath, { force: true });
       // Another process may have read the same dead owner and now remove the lock that is created here.
-      if (create()) {
+      if (create(lockPath)) {
         await delay(SETTLE_MS);
-        if (owner() === process.pid) return;
+        if (owner(lockPath) === process.pid) return;
       }
     } else if (!told) {
       told = true;
@@ -48,8 +52,8 @@ async function acquire() {
   }
 }
 
-/** @returns {boolean} whether the lock is now this process's */
-function create() {
+/** @param {string} lockPath @returns {boolean} whether the lock is now this process's */
+function create(lockPath) {
   try {
     writeFileSync(lockPath, String(process.pid), { flag: 'wx' });
     return true;
@@ -59,8 +63,11 @@ function create() {
   }
 }
 
-/** @returns {number | undefined} the process that holds the lock; undefined when nobody does or its name is not written yet */
-function owner() {
+/**
+ * @param {string} lockPath
+ * @returns {number | undefined} the process that holds the lock; undefined when nobody does or it is not written yet
+ */
+function owner(lockPath) {
   try {
     return Number(readFileSync(lockPath, 'utf8')) || undefined;
   } catch (error) {
