@@ -1,1 +1,1 @@
-export {};
+export { describeInvoker } from './invoker.contract.ts';

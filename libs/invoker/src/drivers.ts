@@ -1,1 +1,1 @@
-export {};
+export { openHttpInvoker, type HttpInvokerOptions } from './drivers/http/http-invoker.ts';

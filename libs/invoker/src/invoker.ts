@@ -16,5 +16,6 @@ export interface CallRequest {
 export interface Invoker {
   /** One call. What goes wrong on the way is an answer of kind `failed`, never an exception. */
   call(request: CallRequest): Promise<SdkAnswer>;
+  /** Cuts the calls that are still open: what they answer then is of no interest. Repeating it changes nothing. */
   close(): Promise<void>;
 }

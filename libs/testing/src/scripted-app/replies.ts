@@ -4,7 +4,7 @@ import type { JsonValue } from '@perdure/domain';
 
 /** What a scripted application does with one call. */
 export type Reply =
-  | { kind: 'answer'; status: number; headers: Record<string, string>; body: string }
+  | { kind: 'answer'; status: number; headers: Record<string, string>; body: string | Uint8Array }
   /** Takes the call and never answers; the connection stays open until the caller gives up or the app stops. */
   | { kind: 'hang' }
   /** Takes the call and resets the connection without a byte. */

@@ -58,6 +58,8 @@ export async function startScriptedApp(options: ScriptedAppOptions): Promise<Scr
 
 class HttpScriptedApp implements ScriptedApp {
   readonly name: string;
+  /** Known once it listens; kept when it has stopped, so that calls to a stopped application can be shown. */
+  port = 0;
   #callCount = 0;
   #functions: readonly ScriptedFunction[];
   #bySlug = new Map<string, ScriptedFunction>();
@@ -80,10 +82,6 @@ class HttpScriptedApp implements ScriptedApp {
     this.#server = createServer((request, response) => this.#receive(request, response));
   }
 
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
   get url(): string {
     return `http://127.0.0.1:${this.port}/api/inngest`;
   }
@@ -95,7 +93,10 @@ class HttpScriptedApp implements ScriptedApp {
   listen(port: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(port, '127.0.0.1', () => resolve());
+      this.#server.listen(port, '127.0.0.1', () => {
+        this.port = (this.#server.address() as AddressInfo).port;
+        resolve();
+      });
     });
   }
 
