@@ -9,7 +9,7 @@ import { readWorkspace } from './workspace.mjs';
 /**
  * Runs every script named `build:*` of every package whose sources, or those of the packages it depends on, have changed
  * since: they make files that the compiler does not (the Lua library of the store, the database template of history).
- * They run before the compiler, on the sources, and write below the package's `dist`.
+ * They run before the compiler, on the sources, and write into the package's `dist` or a folder `generated` in its `src`.
  */
 export async function generate() {
   const workspace = readWorkspace();
@@ -32,10 +32,13 @@ async function runBuildScript({ workspace, workspacePackage, script, command }) 
     ...withDependencies(workspace, workspacePackage).flatMap(({ folder }) => filesBelow(folder, isSource)),
   ];
   const stampPath = join(workspacePackage.folder, 'dist', `.${script.replace(':', '-')}.stamp`);
-  await unlessUnchanged({ stampPath, inputs }, async () => {
+  await unlessUnchanged({ stampPath, inputs, isComplete: () => hasGeneratedFiles(workspacePackage) }, async () => {
     await runStep(`running ${script} of ${workspacePackage.name}`, 'sh', ['-c', command], {
       cwd: workspacePackage.folder,
-      env: commandEnv([join(workspacePackage.folder, 'node_modules', '.bin')]),
+      env: {
+        ...commandEnv([join(workspacePackage.folder, 'node_modules', '.bin')]),
+        NODE_OPTIONS: '--conditions=perdure-source',
+      },
     });
   });
 }
@@ -43,6 +46,12 @@ async function runBuildScript({ workspace, workspacePackage, script, command }) 
 /** @param {string} path */
 function isSource(path) {
   return !/\/(?:node_modules|dist|generated)$|\.test\.ts$|\.md$|\.tsbuildinfo$/.test(path);
+}
+
+/** @param {WorkspacePackage} workspacePackage @returns {boolean} false when a `generated` folder of it was emptied */
+function hasGeneratedFiles({ folder }) {
+  const files = filesBelow(join(folder, 'src'), () => true).filter((path) => path.includes('/generated/'));
+  return files.length === 0 || files.some((path) => !path.endsWith('/.gitignore'));
 }
 
 /** @param {WorkspacePackage[]} workspace @param {WorkspacePackage} start */

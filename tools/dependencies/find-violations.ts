@@ -20,7 +20,7 @@ export interface Repository {
   readonly rootDevDependencies: Readonly<Record<string, string>>;
 }
 
-const TEST_CODE = /\.(?:test|contract|bench|config)\.ts$|\/contract\.ts$|\/(?:test|fixtures)\//;
+const TEST_CODE = /\.(?:test|contract|bench|config)\.ts$|\/contract\.ts$|\/(?:test|fixtures|build)\//;
 
 /** What is wrong with the dependencies that a package declares. */
 export function findManifestViolations(repository: Repository, owner: WorkspacePackage): Violation[] {
@@ -108,7 +108,7 @@ function decideAboutRelative(owner: WorkspacePackage, file: SourceFile, specifie
     : `'${specifier}' reaches into another package: import it by its name`;
 }
 
-/** Tests, and what builds or tests a package without being shipped: everything outside its `src`. */
+/** Tests, and what builds or tests a package without being shipped: its `build` folders and everything outside its `src`. */
 function isTestCode(owner: WorkspacePackage, path: string): boolean {
   return isForTests(owner.path) || TEST_CODE.test(path) || !path.startsWith(`${owner.path}/src/`);
 }
