@@ -4,35 +4,25 @@ import { defineConfig } from 'vitest/config';
 const conditions = ['perdure-source', 'node', 'import', 'default'];
 
 export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    pool: 'forks',
-    // A machine of two cores also runs the services that the tests talk to.
-    maxWorkers: 2,
-    // Starts real services, each when the first test asks for it.
-    globalSetup: 'libs/testing/src/services/global-setup.ts',
     projects: [
       {
-        extends: true,
+        resolve: { conditions },
+        ssr: { resolve: { conditions, externalConditions: conditions } },
         test: {
           name: 'unit',
-          include: ['{libs,apps}/*/{src,test,build}/**/*.test.ts', 'bench/src/**/*.test.ts', 'tools/**/*.test.ts'],
+          include: ['{libs,apps}/*/{src,test}/**/*.test.ts', 'bench/src/**/*.test.ts', 'tools/**/*.test.ts'],
+          // Starts real services, each when the first test asks for it.
+          globalSetup: 'libs/testing/src/services/global-setup.ts',
+          pool: 'forks',
+          // A machine of two cores also runs the services that the tests talk to.
+          maxWorkers: 2,
           testTimeout: 30_000,
           hookTimeout: 120_000,
         },
       },
-      {
-        extends: true,
-        test: {
-          name: 'system',
-          include: ['tests/**/*.test.ts'],
-          // Each test has the machine to itself: it starts whole servers, loads them and kills them.
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-        },
-      },
+      // The whole system, with a configuration of its own.
+      'tests',
     ],
   },
 });
