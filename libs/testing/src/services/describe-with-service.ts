@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { describe, expect, inject, test } from 'vitest';
 
 import type { ServiceName } from './service.ts';
@@ -22,9 +23,16 @@ export function describeWithService(
 
     test(`is left out without ${service}`, (context) => {
       expect(process.env['CI'], `CI leaves nothing out: ${shared.reason}`).not.toBe('true');
+      tellLeftOut(`${name}: no ${service}: ${shared.reason}`);
       context.skip(shared.reason);
     });
   });
+}
+
+/** `npm test` collects what was left out in a file, one line each. */
+function tellLeftOut(reason: string): void {
+  const path = process.env['PERDURE_LEFT_OUT_FILE'];
+  if (path !== undefined) appendFileSync(path, `${reason.replaceAll('\n', ' ')}\n`);
 }
 
 async function findSharedService(service: ServiceName): Promise<SharedService> {
