@@ -1,0 +1,27 @@
+import type { Tx } from '../../../operations/tx.ts';
+import { luaTx } from './lua-tx.ts';
+
+declare const redis: { call(this: void, command: 'TIME'): [string, string] };
+declare const cmsgpack: {
+  pack(this: void, value: unknown): string;
+  unpack(this: void, text: string): never;
+};
+declare function tonumber(this: void, text: string): number;
+
+export type Operation = (tx: Tx, now: number, args: never) => unknown;
+
+/**
+ * Serves one FCALL. Its key is the prefix of the cell's keys, whose hash tag routes it. Its arguments are the operation's
+ * name, the operation's arguments as MessagePack and, in tests only, the instant to take for now. Answers MessagePack.
+ */
+export function runOperation(operations: Record<string, Operation>, keys: string[], args: string[]): string {
+  luaTx.prefix = keys[0]!;
+  const operation = operations[args[0]!]!;
+  return cmsgpack.pack(operation(luaTx, instantOf(args[2]), cmsgpack.unpack(args[1]!)));
+}
+
+function instantOf(given: string | undefined): number {
+  if (given !== undefined) return tonumber(given);
+  const [seconds, microseconds] = redis.call('TIME');
+  return tonumber(seconds) * 1000 + Math.floor(tonumber(microseconds) / 1000);
+}
