@@ -1,1 +1,1 @@
-export {};
+export { openEmbeddedStore, type EmbeddedStoreOptions } from './drivers/embedded/embedded-store.ts';

@@ -103,9 +103,7 @@ export class OperationStore implements Store {
     return next === undefined ? { kind, hasReady } : { kind, hasReady, next: toClaimedJob(next) };
   }
 
-  checkpoint(
-    args: CheckpointArgs,
-  ): Promise<'saved' | 'stale' | 'run-gone' | 'too-many-steps' | 'state-too-large'> {
+  checkpoint(args: CheckpointArgs): Promise<'saved' | 'stale' | 'run-gone' | 'too-many-steps' | 'state-too-large'> {
     return this.#driver.run('checkpoint', { ...args, saves: args.saves.map(withBytes) });
   }
 
@@ -358,4 +356,3 @@ function toOutboxEntry({ seq, entry, run, events }: OutboxView): OutboxEntry {
       return { seq, at, kind: 'event', event: { eventId: entry['id'] ?? '', body: entry['body'] ?? '' } };
   }
 }
-

@@ -302,7 +302,7 @@ function grantFromLane(op: Op, grants: Grants, visit: Visit, jobsMax: number): n
     const runId = field(job, 'run');
     const run = openDoc(op.tx, runKey(runId));
     if (run === undefined) {
-      op.tx.drop(jobKey(jobId));
+      op.tx.hdrop(jobKey(jobId));
     } else {
       const token = tokenOf(grants.args, grants.jobIds.length);
       grantJob(op, jobId, job, runId, run, token, grants.args.leaseMs);

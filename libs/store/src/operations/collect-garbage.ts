@@ -42,15 +42,15 @@ function expire(op: Op, key: string): boolean {
   if (until < 0) return false;
   const pause = key.substring(0, 3) === 'pz|' ? openDoc(op.tx, key) : undefined;
   if (pause !== undefined) removePause(op, key.substring(3), pause);
-  else op.tx.drop(key);
+  else if (isBucket(key)) op.tx.drop(key);
+  else op.tx.hdrop(key);
   return true;
 }
 
 /** Until when the key is of use: an instant, 0 when it is gone, negative while there is no end in sight. */
 function endOfUse(op: Op, key: string): number {
-  const parts = key.split('|');
-  const kind = parts[0] ?? '';
-  if (kind === 'gcra' || kind === 'rl') return idleFrom(int(op.tx.get(key)));
+  const kind = key.split('|')[0] ?? '';
+  if (isBucket(key)) return idleFrom(int(op.tx.get(key)));
   const doc = op.tx.hgetall(key);
   if (doc === undefined) return 0;
   if (kind === 'li') {
@@ -61,4 +61,9 @@ function endOfUse(op: Op, key: string): number {
   if (kind === 'pz') return int(doc['exp']) + 1;
   if (kind === 'idem') return (doc['live'] ?? '') !== '' ? -1 : int(doc['until']);
   return int(doc['until']);
+}
+
+function isBucket(key: string): boolean {
+  const kind = key.split('|')[0];
+  return kind === 'gcra' || kind === 'rl';
 }

@@ -39,7 +39,7 @@ export function requestDiscovery(op: Op, runId: string, run: Doc, attemptsMax: n
 
 /** Opens a pending group, in place of an earlier one. */
 export function openGroup(op: Op, runId: string, run: Doc, hashes: string[]): void {
-  op.tx.clear(groupKey(runId));
+  op.tx.sdrop(groupKey(runId));
   let members = 0;
   for (const hash of hashes) {
     if (op.tx.sadd(groupKey(runId), hash)) members += 1;

@@ -40,7 +40,7 @@ export function endRun(op: Op, runId: string, run: Doc, end: RunEnd): void {
   releaseKeys(op, runId, run);
   if (field(run, 'st') === 'Scheduled') op.tx.hincr(functionKey(field(run, 'fn')), 'back', -1);
   if (intField(run, 'nl') > 0) releaseLeases(op, runId, run);
-  op.tx.drop(runKey(runId));
+  op.tx.hdrop(runKey(runId));
   op.tx.hincr(SYS, 'runs', -1);
   const isSmall = intField(run, 'sl') <= PURGE_INLINE_MAX;
   if (!isSmall || !purgeRun(op, runId, PURGE_INLINE_MAX).isDone) op.tx.zadd(GARBAGE, op.now, runId);
@@ -95,9 +95,9 @@ export function purgeRun(op: Op, runId: string, keysMax: number): { isDone: bool
     removed += 1;
   }
   if (removed >= keysMax) return { isDone: false, removed };
-  op.tx.clear(stepsKey(runId));
-  op.tx.clear(stackKey(runId));
-  op.tx.clear(finishedJobsKey(runId));
-  op.tx.clear(groupKey(runId));
+  op.tx.mdrop(stepsKey(runId));
+  op.tx.ldrop(stackKey(runId));
+  op.tx.mdrop(finishedJobsKey(runId));
+  op.tx.sdrop(groupKey(runId));
   return { isDone: true, removed };
 }

@@ -81,7 +81,7 @@ export function removeLeasedJob(op: Op, jobId: string, job: Doc, run: Doc): void
 
 function forgetJob(op: Op, jobId: string, job: Doc, run: Doc): void {
   op.tx.srem(runJobsKey(field(job, 'run')), jobId);
-  op.tx.drop(jobKey(jobId));
+  op.tx.hdrop(jobKey(jobId));
   if (isWork(field(job, 'kind'))) changeInt(run, 'nj', intField(run, 'nj') - 1);
   if (field(run, 'dq') === jobId) change(run, 'dq', '');
 }
@@ -176,5 +176,5 @@ export function removeDeadJob(op: Op, jobId: string): void {
   if (job['st'] === 'D') op.tx.zrem(DUE, jobId);
   if (job['st'] === 'L') op.tx.zrem(LEASES, jobId);
   if (job['st'] === 'R') removeFromLane(op, job['lane'] ?? '', jobId);
-  op.tx.drop(jobKey(jobId));
+  op.tx.hdrop(jobKey(jobId));
 }

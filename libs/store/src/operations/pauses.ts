@@ -103,7 +103,7 @@ export function removePause(op: Op, pauseId: string, pause: Doc): void {
     if (op.tx.get(key) === pauseId) op.tx.drop(key);
   }
   if (isSet(pause, 'ev')) removeFromEventIndex(op, envId, field(pause, 'ev'), pauseId, pause);
-  op.tx.drop(pauseKey(pauseId));
+  op.tx.hdrop(pauseKey(pauseId));
   op.tx.srem(runPausesKey(field(pause, 'run')), pauseId);
   op.tx.hincr(SYS, 'pauses', -1);
 }
@@ -117,5 +117,5 @@ function removeFromEventIndex(op: Op, envId: string, event: string, pauseId: str
     const path = 'p:' + field(pause, 'p' + whole(i));
     if (op.tx.hincr(pathsKey, path, -1) === 0) op.tx.hdel(pathsKey, path);
   }
-  if (op.tx.hincr(pathsKey, 'n', -1) === 0) op.tx.drop(pathsKey);
+  if (op.tx.hincr(pathsKey, 'n', -1) === 0) op.tx.hdrop(pathsKey);
 }

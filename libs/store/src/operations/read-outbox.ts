@@ -50,10 +50,10 @@ export function ackOutbox(tx: Tx, _now: number, args: AckOutboxArgs): boolean {
     const entry = tx.hgetall(key) ?? {};
     const runId = entry['run'] ?? '';
     if (entry['kind'] === 'run-ended') {
-      tx.drop(endedRunKey(runId));
+      tx.hdrop(endedRunKey(runId));
       tx.drop(eventsKey(runId));
     }
-    tx.drop(key);
+    tx.hdrop(key);
   }
   if (until >= head) tx.hset(SYS, { obhead: whole(until) });
   return until < last;

@@ -52,8 +52,10 @@ export interface Tx {
   lput(key: string, index: number, value: string): void;
   lrange(key: string): string[];
 
-  /** Removes a document or string. */
+  // Each removes the key, which holds that or nothing.
+  hdrop(key: string): void;
+  mdrop(key: string): void;
   drop(key: string): void;
-  /** Removes a map, set, sorted set or list. */
-  clear(key: string): void;
+  sdrop(key: string): void;
+  ldrop(key: string): void;
 }
