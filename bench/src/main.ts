@@ -1,0 +1,120 @@
+/** `npm run bench`: reads the command line, runs the scenarios one after the other, prints and stores the figures. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { BenchApplication } from './application/bench-application.ts';
+import { EventClient } from './client/event-client.ts';
+import { describeMachine, readOptions, type Options } from './options.ts';
+import { describeProfiles } from './profile/print-profiles.ts';
+import type { Figure } from './report/figure.ts';
+import { formatTable } from './report/print-table.ts';
+import { ingest } from './scenarios/ingest.ts';
+import { latency } from './scenarios/latency.ts';
+import { memory } from './scenarios/memory.ts';
+import { rest } from './scenarios/rest.ts';
+import type { Bench, Scenario } from './scenarios/scenario.ts';
+import { sleepers } from './scenarios/sleepers.ts';
+import { startUp } from './scenarios/start-up.ts';
+import { runs, steps } from './scenarios/throughput.ts';
+import { startServer, type RunningServer } from './server/start-server.ts';
+
+const SCENARIOS: readonly Scenario[] = [startUp, rest, latency, ingest, runs, steps, sleepers, memory];
+
+interface Outcome {
+  figures: Figure[];
+  /** Scenarios that could not be measured, with why. */
+  failures: { scenario: string; why: string }[];
+}
+
+async function main(): Promise<void> {
+  const read = readOptions(process.argv.slice(2));
+  if ('help' in read) return console.log(`${read.help}\n\nScenarios:\n${listScenarios()}`);
+  const options = await withFreshProfileFolder(read);
+  const chosen = chooseScenarios(options.only);
+  const outcome = await withBench(options, (bench) => runScenarios(bench, chosen));
+  console.log(`\n${formatTable(outcome.figures)}`);
+  for (const { scenario, why } of outcome.failures) console.log(`${scenario} could not be measured: ${why}`);
+  if (options.profileDir !== undefined) console.log(`\n${await describeProfiles(options.profileDir)}`);
+  if (options.jsonFile !== undefined) await writeJson(options.jsonFile, outcome);
+  if (outcome.failures.length > 0) process.exitCode = 1;
+}
+
+/** Profiles of an earlier benchmark must not be taken for those of this one. */
+async function withFreshProfileFolder(options: Options): Promise<Options> {
+  if (options.profileDir === undefined) return options;
+  await mkdir(options.profileDir, { recursive: true });
+  return { ...options, profileDir: await mkdtemp(join(options.profileDir, 'bench-')) };
+}
+
+function listScenarios(): string {
+  return SCENARIOS.map(({ name, measures }) => `  ${name.padEnd(10)} ${measures}`).join('\n');
+}
+
+function chooseScenarios(only: readonly string[]): readonly Scenario[] {
+  const unknown = only.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are:\n${listScenarios()}`);
+  return only.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => only.includes(name));
+}
+
+async function runScenarios(bench: Bench, chosen: readonly Scenario[]): Promise<Outcome> {
+  const outcome: Outcome = { figures: [], failures: [] };
+  for (const scenario of chosen) {
+    console.error(`measuring ${scenario.measures} ...`);
+    try {
+      outcome.figures.push(...(await scenario.run(bench)));
+    } catch (error) {
+      outcome.failures.push({ scenario: scenario.name, why: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return outcome;
+}
+
+/** Application, client and server for as long as `work` takes. */
+async function withBench(options: Options, work: (bench: Bench) => Promise<Outcome>): Promise<Outcome> {
+  const folder = await mkdtemp(join(tmpdir(), 'perdure-bench-'));
+  const server = options.url === undefined ? await start(options, join(folder, 'data'), options.profileDir) : undefined;
+  const serverUrl = server?.url ?? options.url ?? '';
+  const pid = server?.pid ?? options.pid;
+  const application = await BenchApplication.start();
+  const client = new EventClient(serverUrl, options.eventKey);
+  try {
+    await application.register(serverUrl);
+    return await work({
+      application,
+      client,
+      serverUrl,
+      isQuick: options.isQuick,
+      ...(pid !== undefined && { pid }),
+      ...(server !== undefined && { startServer: (dataDir) => start(options, dataDir) }),
+    });
+  } finally {
+    await client.close();
+    await server?.stop();
+    await application.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function start(options: Options, dataDir: string, profileDir?: string): Promise<RunningServer> {
+  return startServer({
+    command: options.serverCommand,
+    dataDir,
+    isVerbose: options.isVerbose,
+    ...(profileDir !== undefined && { profileDir }),
+  });
+}
+
+async function writeJson(file: string, outcome: Outcome): Promise<void> {
+  const report = { at: new Date().toISOString(), machine: describeMachine(), ...outcome };
+  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+// The server is ended when this process exits, however it does.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+try {
+  await main();
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
