@@ -1,0 +1,30 @@
+/** What holds when the operator says nothing, with the reason. `dev` and `start` differ where they serve different people. */
+export const DEFAULTS = {
+  /** Loopback only: `dev` checks no keys, and a laptop on a shared network must not offer it to its neighbours. */
+  hostDev: '127.0.0.1',
+  /** All interfaces: `start` checks keys, and runs in containers that are reached from outside. */
+  hostStart: '0.0.0.0',
+  /** The port that SDKs look for. */
+  port: 8288,
+
+  /** Seconds between two looks at each application: short, so that saving a file shows at once. */
+  pollIntervalDevS: 5,
+  /** Seconds; 0 is off: in production applications register themselves when they are deployed. */
+  pollIntervalStartS: 0,
+  /** Seconds; 0 is the growing delay of the retry table. */
+  retryIntervalS: 0,
+  /** Calls in progress of one executor: enough to keep a small server busy, few enough for a small application. */
+  queueWorkers: 100,
+
+  /** Folder of everything kept, in the working directory. */
+  dataDir: '.perdure',
+  /** Connections to Postgres: its own default admits 100 in all, from every process. */
+  postgresConnectionsMax: 10,
+
+  /** Bytes of one event: what SDKs and the wire contract are made for (http-api.md 2.1). */
+  eventBytesMax: 3 * 1024 * 1024,
+  /** Days that history is kept; a hundred years, so that nothing disappears unless somebody asks for it. */
+  retentionDays: 36_500,
+
+  logLevel: 'info',
+} as const;

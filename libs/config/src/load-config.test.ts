@@ -1,0 +1,325 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Config } from './config.ts';
+import { describeConfig } from './describe-config.ts';
+import { type ConfigInput, loadConfig } from './load-config.ts';
+
+let root: string;
+let cwd: string;
+let homeDir: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'perdure-config-'));
+  cwd = join(root, 'home', 'project', 'app');
+  homeDir = join(root, 'home');
+  mkdirSync(cwd, { recursive: true });
+});
+
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+const KEYS = { 'signing-key': 'abcd', 'event-key': ['k1'] };
+
+function input(given: Partial<ConfigInput>): ConfigInput {
+  return { command: 'dev', flags: {}, env: {}, cwd, homeDir, ...given };
+}
+
+function load(given: Partial<ConfigInput>): Config {
+  const loaded = loadConfig(input(given));
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  return loaded.config;
+}
+
+function noticesOf(given: Partial<ConfigInput>): { source: string; message: string }[] {
+  const loaded = loadConfig(input(given));
+  return loaded.ok ? loaded.notices : [];
+}
+
+function problemsOf(given: Partial<ConfigInput>): string[] {
+  const loaded = loadConfig(input(given));
+  return loaded.ok ? [] : loaded.problems.map(({ source, message }) => `${source}: ${message}`);
+}
+
+function writeFile(path: string, text: string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('defaults', () => {
+  test('dev checks no keys, listens on loopback only and keeps nothing', () => {
+    const config = load({});
+
+    expect(config).toMatchObject({
+      mode: 'dev',
+      http: { host: '127.0.0.1', port: 8288, portIsExplicit: false },
+      auth: { signingKeys: [], eventKeys: [] },
+      data: { isTemporary: true, dir: expect.stringContaining(join(tmpdir(), 'perdure-dev-')) },
+      sync: { urls: [], poll: true, pollIntervalMs: 5000, discovery: true },
+      executor: { concurrency: 100 },
+      history: { driver: 'pglite' },
+      limits: { eventBytesMax: 3_145_728 },
+      log: { level: 'info', format: 'json' },
+      sample: true,
+    });
+  });
+
+  test('start listens everywhere, keeps its data, and neither polls nor discovers', () => {
+    const config = load({ command: 'start', flags: KEYS });
+
+    expect(config).toMatchObject({
+      mode: 'start',
+      http: { host: '0.0.0.0', port: 8288 },
+      auth: { signingKeys: ['abcd'], eventKeys: ['k1'] },
+      data: { dir: join(cwd, '.perdure'), isTemporary: false },
+      sync: { poll: false, discovery: false },
+      sample: false,
+    });
+  });
+
+  test('every part of the config is frozen', () => {
+    const config = load({ flags: { 'sdk-url': ['http://a/api/inngest'] } });
+
+    expect([config, config.http, config.sync.urls].every(Object.isFrozen)).toBe(true);
+  });
+});
+
+describe('[H76] the strongest source wins', () => {
+  test('flag over variable over file', () => {
+    writeFile(join(cwd, 'perdure.yaml'), 'port: 1\nhost: from-file\nqueue-workers: 5\n');
+    const env = { PERDURE_PORT: '2', INNGEST_HOST: 'from-env' };
+
+    const config = load({ flags: { port: '3' }, env });
+
+    expect(config.http).toEqual({ host: 'from-env', port: 3, portIsExplicit: true });
+    expect(config.executor.concurrency).toBe(5);
+  });
+
+  test('our variable over the one that scripts already set', () => {
+    const config = load({ env: { PERDURE_PORT: '2', INNGEST_PORT: '3', PERDURE_HOST: '', INNGEST_HOST: 'h' } });
+
+    expect(config.http).toMatchObject({ port: 2, host: 'h' });
+  });
+
+  test('a list of a stronger source replaces the weaker one', () => {
+    writeFile(join(cwd, 'inngest.json'), JSON.stringify({ 'event-key': ['file'], 'signing-key': 'abcd' }));
+
+    const config = load({ command: 'start', env: { INNGEST_EVENT_KEY: ' a, b ,,a' } });
+
+    expect(config.auth.eventKeys).toEqual(['a', 'b']);
+  });
+
+  test('LOG_LEVEL over the flag, any level over --verbose', () => {
+    expect(load({ flags: { 'log-level': 'warn' }, env: { LOG_LEVEL: 'TRACE' } }).log.level).toBe('trace');
+    expect(load({ flags: { verbose: true }, env: { INNGEST_LOG_LEVEL: 'error' } }).log.level).toBe('error');
+    expect(load({ flags: { verbose: true } }).log.level).toBe('debug');
+  });
+
+  test('lines are JSON when asked for or when nobody reads along', () => {
+    expect(load({ isTerminal: true }).log.format).toBe('pretty');
+    expect(load({ isTerminal: false }).log.format).toBe('json');
+    expect(load({ isTerminal: true, env: { LOG_HANDLER: 'json' } }).log.format).toBe('json');
+    expect(load({ isTerminal: true, env: { LOG_HANDLER: 'txt' } }).log.format).toBe('pretty');
+    expect(load({ isTerminal: false, flags: { json: false } }).log.format).toBe('pretty');
+  });
+});
+
+describe('[H77] the config file', () => {
+  test('is searched upwards, then in the home folder', () => {
+    writeFile(join(homeDir, '.config', 'inngest', 'inngest.yml'), 'port: 1');
+    expect(load({}).http.port).toBe(1);
+
+    writeFile(join(homeDir, '.config', 'perdure', 'perdure.json'), '{"port": 2}');
+    expect(load({}).http.port).toBe(2);
+
+    writeFile(join(root, 'inngest.yaml'), 'port: 3');
+    expect(load({}).http.port).toBe(3);
+
+    writeFile(join(cwd, '..', 'inngest.yaml'), 'port: 4');
+    expect(load({}).http.port).toBe(4);
+
+    writeFile(join(cwd, 'inngest.json'), '{"port": 5}');
+    expect(load({}).http.port).toBe(5);
+
+    writeFile(join(cwd, 'perdure.yml'), 'port: 6');
+    expect(load({}).http.port).toBe(6);
+  });
+
+  test('that is named and bad is fatal, without showing what it holds', () => {
+    const bad = writeFile(join(cwd, 'my.json'), '{"signing-key": "5ec3e7" oops');
+
+    expect(problemsOf({ flags: { config: 'my.json' } })).toEqual([
+      expect.stringMatching(/my\.json: the file is not valid JSON \(line 1\)$/),
+    ]);
+    expect(problemsOf({ env: { INNGEST_CONFIG: bad } }).join()).not.toContain('5ec3e7');
+    expect(problemsOf({ flags: { config: 'missing.yaml' } })).toEqual([
+      expect.stringMatching(/missing\.yaml: the file cannot be read$/),
+    ]);
+  });
+
+  test('that is found and bad is left out with a notice', () => {
+    writeFile(join(cwd, 'perdure.yaml'), 'port: 1\n  host: [');
+
+    expect(load({}).http.port).toBe(8288);
+    expect(noticesOf({})).toEqual([
+      expect.objectContaining({ message: expect.stringMatching(/not valid YAML.* and is left out$/) }),
+    ]);
+  });
+
+  test('may hold unknown keys, which are told, and keys of other commands, which are not', () => {
+    writeFile(join(cwd, 'perdure.yaml'), 'prot: 1\napi-host: x\nsigning-key: "abcd"\n');
+
+    expect(noticesOf({}).map(({ message }) => message)).toEqual(['prot is no option and is left out']);
+  });
+
+  test('may be empty, or hold a single text for a list', () => {
+    writeFile(join(cwd, 'perdure.yaml'), '# nothing yet\n');
+    expect(load({}).http.port).toBe(8288);
+
+    writeFile(join(cwd, 'perdure.json'), '{"sdk-url": "localhost:3000/api/inngest"}');
+    expect(load({}).sync.urls).toEqual(['http://localhost:3000/api/inngest']);
+  });
+});
+
+describe('[H78] start without good keys', () => {
+  test('says which are missing', () => {
+    expect(problemsOf({ command: 'start' })).toEqual([
+      'defaults: signing-key is required',
+      'defaults: at least one event-key is required',
+    ]);
+  });
+
+  test.each([
+    ['abc', 'signing-key must be hex string with even number of chars'],
+    ['signkey-prod-abc', 'signing-key must be hex string with even number of chars'],
+    ['abxd', 'signing-key must be valid hex string: character 3 is no hexadecimal digit'],
+    ['signkey-prod-', 'signing-key must be valid hex string: there are no digits'],
+  ])('refuses the signing key %s', (key, message) => {
+    expect(problemsOf({ command: 'start', flags: { ...KEYS, 'signing-key': key } })).toEqual([
+      `--signing-key: ${message}`,
+    ]);
+  });
+
+  test('accepts a key with the documented prefix, and fallbacks after it', () => {
+    const env = { INNGEST_SIGNING_KEY: 'signkey-prod-abcd', INNGEST_SIGNING_KEY_FALLBACK: 'ef01,signkey-prod-23' };
+
+    const config = load({ command: 'start', env, flags: { eventKey: ['k'] } });
+
+    expect(config.auth.signingKeys).toEqual(['signkey-prod-abcd', 'ef01', 'signkey-prod-23']);
+  });
+
+  test('takes no keys that YAML has read as numbers', () => {
+    writeFile(join(cwd, 'perdure.yaml'), 'signing-key: 0123456789\nevent-key: [12]\n');
+
+    expect(problemsOf({ command: 'start' }).map((problem) => problem.replace(/^.*yaml: /, ''))).toEqual([
+      'signing-key must be text (in a file: in quotes)',
+      'event-key must be a list of texts (in a file: in quotes)',
+    ]);
+  });
+
+  test('in dev, keys of the surroundings mean nothing', () => {
+    const config = load({ env: { INNGEST_SIGNING_KEY: 'not hex', INNGEST_EVENT_KEY: 'k' } });
+
+    expect(config.auth).toEqual({ signingKeys: [], eventKeys: [] });
+  });
+});
+
+describe('problems', () => {
+  test('are all reported at once, each with its source', () => {
+    const flags = { port: '70000', 'sdk-url': ['ftp://x'], 'queue-workers': '0' };
+    const env = { PERDURE_NO_POLL: 'maybe', INNGEST_LOG_LEVEL: 'loud' };
+
+    expect(problemsOf({ flags, env })).toEqual([
+      '--port: port must be a whole number from 0 to 65535, found "70000"',
+      '--sdk-url: sdk-url must be a list of http or https addresses, found ["ftp://x"]',
+      'PERDURE_NO_POLL: no-poll must be true or false, found "maybe"',
+      '--queue-workers: queue-workers must be a whole number from 1 to 100000, found "0"',
+      'INNGEST_LOG_LEVEL: log-level must be one of trace, debug, info, warn, error, found "loud"',
+    ]);
+  });
+
+  test('never show a secret', () => {
+    const flags = {
+      'postgres-uri': 'mysql://u:hunter2@h/db',
+      'sdk-url': ['ftp://u:hunter2@h'],
+      'signing-key': 'hunter2',
+    };
+
+    const problems = problemsOf({ command: 'start', flags });
+
+    expect(problems).toHaveLength(4);
+    expect(problems.join()).not.toContain('hunter2');
+  });
+
+  test('of the connection pool have the words that scripts know', () => {
+    expect(problemsOf({ flags: { 'postgres-max-open-conns': 1 } })).toEqual([
+      '--postgres-max-open-conns: postgres-max-open-conns (1) must be greater than 1',
+    ]);
+    expect(problemsOf({ flags: { 'postgres-max-open-conns': 5, 'postgres-max-idle-conns': 6 } })).toEqual([
+      '--postgres-max-open-conns: postgres-max-idle-conns (6) cannot be greater than postgres-max-open-conns (5)',
+    ]);
+  });
+
+  test('Redis is refused unless its variable is empty', () => {
+    expect(problemsOf({ env: { INNGEST_REDIS_URI: 'redis://localhost' } })).toEqual([
+      expect.stringMatching(/^INNGEST_REDIS_URI: Redis cannot be used yet/),
+    ]);
+    expect(problemsOf({ env: { INNGEST_REDIS_URI: '' } })).toEqual([]);
+  });
+});
+
+test('options without effect are accepted with a notice', () => {
+  const notices = noticesOf({ flags: { tick: '150', noUi: true }, env: { INNGEST_SQLITE_DIR: '/data' } });
+
+  expect(notices.map(({ source, message }) => `${source}: ${message}`)).toEqual([
+    'INNGEST_SQLITE_DIR: sqlite-dir has no effect: there is no SQLite here: use data-dir',
+    '--tick: tick has no effect: nothing polls the queue here',
+    '--no-ui: no-ui has no effect: there is no dashboard yet',
+  ]);
+});
+
+describe('single options', () => {
+  test('dev keeps its data with --persist, or where --data-dir says', () => {
+    expect(load({ flags: { persist: true } }).data).toEqual({ dir: join(cwd, '.perdure'), isTemporary: false });
+    expect(load({ flags: { dataDir: 'd' } }).data).toEqual({ dir: join(cwd, 'd'), isTemporary: false });
+  });
+
+  test('polling stops with --no-poll, in every spelling, and with an interval of 0', () => {
+    for (const flags of [{ 'no-poll': true }, { noPoll: true }, { poll: false }, { 'poll-interval': '0' }]) {
+      expect(load({ flags }).sync.poll).toBe(false);
+    }
+    expect(load({ flags: { poll: true, discovery: true } }).sync).toMatchObject({ poll: true, discovery: true });
+    expect(load({ command: 'start', flags: { ...KEYS, pollInterval: 60 } }).sync).toMatchObject({
+      poll: true,
+      pollIntervalMs: 60_000,
+    });
+  });
+
+  test('a Postgres address replaces the embedded database', () => {
+    const config = load({ env: { PERDURE_POSTGRES_URI: 'postgres://u:hunter2@h:5432/db?sslpassword=hunter2' } });
+
+    expect(config.history).toEqual({
+      driver: 'postgres',
+      url: 'postgres://u:hunter2@h:5432/db?sslpassword=hunter2',
+      poolMax: 10,
+    });
+    expect(JSON.stringify(describeConfig(config))).not.toContain('hunter2');
+  });
+
+  test('a retry interval of 0 is the growing delay', () => {
+    expect(load({}).executor).toEqual({ concurrency: 100 });
+    expect(load({ flags: { 'retry-interval': '2' } }).executor).toEqual({ concurrency: 100, retryIntervalMs: 2000 });
+  });
+});
+
+test('a described config names no key', () => {
+  const config = load({ command: 'start', flags: { 'signing-key': 'abcd', 'event-key': ['k1', 'k2'] } });
+
+  expect(describeConfig(config)).toMatchObject({
+    auth: { signingKeys: ['[redacted]'], eventKeys: ['[redacted]', '[redacted]'] },
+    http: { port: 8288 },
+  });
+});
