@@ -55,7 +55,8 @@ export async function startServer(start: ServerStart): Promise<RunningServer> {
     await untilReady(url, child, began);
   } catch (error) {
     child.kill('SIGKILL');
-    throw new Error(`the server did not start (${start.command.join(' ')})\n${output()}`, { cause: error });
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`the server did not start: ${why} (${start.command.join(' ')})\n${output()}`, { cause: error });
   }
   return { url, pid: child.pid ?? 0, startedInMs: nowMs() - began, stop: () => stopServer(child) };
 }
