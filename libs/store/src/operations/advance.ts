@@ -81,6 +81,8 @@ interface Commit {
   job: Doc;
   ready: NewJob[];
   discover: boolean;
+  /** A save lost to an earlier writer: what the caller holds is not what is stored. */
+  hasLostSave: boolean;
 }
 
 /**
@@ -97,7 +99,16 @@ export function advance(tx: Tx, now: number, args: AdvanceArgs): AdvanceResult {
   const refusal = refuse(op, args, run);
   if (refusal !== undefined) return refusal;
 
-  const commit: Commit = { op, args, runId: args.runId, run, job, ready: [], discover: args.discover };
+  const commit: Commit = {
+    op,
+    args,
+    runId: args.runId,
+    run,
+    job,
+    ready: [],
+    discover: args.discover,
+    hasLostSave: false,
+  };
   noteVersion(commit);
   noteParallel(commit);
   for (const plan of args.plans) planStep(commit, plan);
@@ -230,7 +241,7 @@ function endAtOnce(commit: Commit, plan: PlanArgs): void {
 function commitSave(commit: Commit, save: SaveArgs): void {
   const { op, args, runId, run } = commit;
   const planned = isPlanned(op, runId, save.hash);
-  saveStep(op, runId, run, save, planned);
+  if (!saveStep(op, runId, run, save, planned)) commit.hasLostSave = true;
   if (planned && stepJobId(runId, save.hash) !== args.lease.jobId) dropPlanned(op, runId, run, save.hash);
   noteCompletion(
     commit,
@@ -285,9 +296,16 @@ function dispatchNext(commit: Commit): AdvanceResult {
     if (next !== undefined) enqueueJob(op, runId, run, next);
   }
   saveDoc(op.tx, run);
-  const ready = op.hasReady ? '1' : '0';
-  op.tx.mset(finishedJobsKey(runId), args.lease.jobId, args.lease.token + ' ' + ready + ' ' + (chained?.jobId ?? ''));
+  rememberAnswer(commit, chained);
   return advanced(chained, op.hasReady);
+}
+
+/** What a repeat under the same token is answered with: token, `hasReady`, whether the state was left out, next job. */
+function rememberAnswer(commit: Commit, chained: JobView | undefined): void {
+  const { op, args, runId } = commit;
+  const flags = (op.hasReady ? ' 1' : ' 0') + (holdsState(commit) ? ' 1 ' : ' 0 ');
+  const nextId = chained === undefined ? '' : chained.jobId;
+  op.tx.mset(finishedJobsKey(runId), args.lease.jobId, args.lease.token + flags + nextId);
 }
 
 /** A chain ends after a few jobs, when its function is paused, or when a limit was lowered below what is in use. */
@@ -323,13 +341,18 @@ function chainJob(commit: Commit, next: NewJob): JobView {
   registerJob(op, runId, run, next);
   leaseJob(op, next.jobId, successor, run, chain.token, chain.leaseMs);
   saveDoc(op.tx, successor);
-  return chainedView(op, args, runId, run, next.jobId, successor);
+  return chainedView(op, runId, run, next.jobId, successor, holdsState(commit));
 }
 
-function chainedView(op: Op, args: AdvanceArgs, runId: string, run: Doc, jobId: string, job: Doc): JobView {
+/** Nobody but the caller saved anything since it was given the state. */
+function holdsState(commit: Commit): boolean {
+  const chain = commit.args.chain;
+  return chain !== undefined && chain.knownStack === intField(commit.run, 'sl') && !commit.hasLostSave;
+}
+
+function chainedView(op: Op, runId: string, run: Doc, jobId: string, job: Doc, isStateKnown: boolean): JobView {
   const view = viewJob(jobId, job, runId, run);
-  const knownStack = args.chain === undefined ? -1 : args.chain.knownStack;
-  if (knownStack !== intField(run, 'sl')) view.state = viewState(op, runId);
+  if (!isStateKnown) view.state = viewState(op, runId);
   return view;
 }
 
@@ -339,8 +362,11 @@ function repeated(op: Op, args: AdvanceArgs, run: Doc): AdvanceResult {
   if (finished === undefined) return { kind: 'stale' };
   const parts = finished.split(' ');
   if (parts[0] !== args.lease.token) return { kind: 'stale' };
-  const nextId = parts[2] ?? '';
+  const nextId = parts[3] ?? '';
   const next = openDoc(op.tx, jobKey(nextId));
-  const isStillLeased = next !== undefined && args.chain !== undefined && field(next, 'tok') === args.chain.token;
-  return advanced(isStillLeased ? chainedView(op, args, args.runId, run, nextId, next) : undefined, parts[1] === '1');
+  if (next === undefined || args.chain === undefined || field(next, 'tok') !== args.chain.token) {
+    return advanced(undefined, parts[1] === '1');
+  }
+  const isStateKnown = parts[2] === '1' && args.chain.knownStack === intField(run, 'sl');
+  return advanced(chainedView(op, args.runId, run, nextId, next, isStateKnown), parts[1] === '1');
 }

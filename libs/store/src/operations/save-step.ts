@@ -11,14 +11,15 @@ export interface Memo {
   memoBytes: number;
 }
 
-/** Puts the memo on the stack; the first writer wins. A planned step was counted when it was planned. */
-export function saveStep(op: Op, runId: string, run: Doc, step: Memo, isPlanned: boolean): void {
-  if (op.tx.mhas(stepsKey(runId), step.hash)) return;
+/** Puts the memo on the stack; the first writer wins: false for a later one. A planned step was counted already. */
+export function saveStep(op: Op, runId: string, run: Doc, step: Memo, isPlanned: boolean): boolean {
+  if (op.tx.mhas(stepsKey(runId), step.hash)) return false;
   op.tx.mset(stepsKey(runId), step.hash, step.memo);
   op.tx.lput(stackKey(runId), intField(run, 'sl'), step.hash);
   changeInt(run, 'sl', intField(run, 'sl') + 1);
   changeInt(run, 'bytes', intField(run, 'bytes') + step.memoBytes);
   if (!isPlanned) changeInt(run, 'steps', intField(run, 'steps') + 1);
+  return true;
 }
 
 /** Drops what was still to be done for a step that is saved now: its queued call, its wake-up, its pause. */

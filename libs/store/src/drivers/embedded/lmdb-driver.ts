@@ -11,7 +11,7 @@ const BATCH_MAX = 64;
 interface Call {
   name: OperationName;
   args: unknown;
-  resolve(result: unknown): void;
+  resolve(result: never): void;
   reject(error: unknown): void;
 }
 
@@ -39,7 +39,7 @@ export class LmdbDriver implements Driver {
   run<Name extends OperationName>(name: Name, args: OperationArgs<Name>): Promise<OperationResult<Name>> {
     if (this.#isClosed) return Promise.reject(new PerdureError('STORE_CLOSED', 'the store is closed'));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ name, args, resolve: resolve as (result: unknown) => void, reject });
+      this.#queue.push({ name, args, resolve, reject });
       this.#schedule();
     });
   }
@@ -56,7 +56,7 @@ export class LmdbDriver implements Driver {
 
   #runBatch(calls: Call[]): void {
     try {
-      for (const { call, result } of this.#transact(calls)) call.resolve(result);
+      for (const { call, result } of this.#transact(calls)) call.resolve(result as never);
     } catch (error) {
       const only = calls.length === 1 ? calls[0] : undefined;
       if (only) only.reject(error);

@@ -227,7 +227,8 @@ export class LmdbTx implements Tx {
   }
 
   #removeElements(prefix: string): void {
-    for (const id of [...this.#db.getKeys(elements(prefix))]) this.#db.removeSync(id);
+    const ids = Array.from(this.#db.getKeys(elements(prefix)));
+    for (const id of ids) this.#db.removeSync(id);
   }
 
   /** Writes changed documents. To be called at the end of each transaction that is to commit. */
