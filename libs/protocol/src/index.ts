@@ -9,9 +9,16 @@ export { callUrl } from './call/call-url.ts';
 export { firstEventJson } from './call/first-event.ts';
 export { parseQueueItemRef, queueItemRef, type QueueItemRef } from './call/queue-item-ref.ts';
 export { traceContextOf, type TraceContext } from './call/trace-context.ts';
+export {
+  CHECKPOINT_BYTES_MAX,
+  parseCheckpoint,
+  type Checkpoint,
+  type CheckpointResult,
+} from './checkpoint/parse-checkpoint.ts';
 export { deliveredEventsJson, toDeliveredEvent } from './event/delivered-event.ts';
 export { eventErrorReply, eventReply, type EventReply } from './event/event-reply.ts';
 export { parseEventRequest, type EventRequestOptions, type EventRequestResult } from './event/parse-event-request.ts';
+export { correlationIdOf, runEndedEvents, runErrorOf, type EndedRun } from './event/run-ended-events.ts';
 export { parseStoredEvent, toStoredEvent } from './event/stored-event.ts';
 export { HEADERS, SERVER_KIND, SYNC_KIND, type ServerKind } from './headers.ts';
 export { appIdOf, functionIdOf, uuidV5 } from './ids/name-uuid.ts';
@@ -21,5 +28,33 @@ export { systemIds } from './ids/system-ids.ts';
 export { canonicalJson } from './json/canonical-json.ts';
 export { isLargerThan } from './json/json-bytes.ts';
 export { asJsonObject, JSON_DEPTH_MAX, jsonTypeOf, parseJson, type ParsedJson } from './json/parse-json.ts';
+export { appUrlKey, normalizeUrl } from './register/app-url.ts';
+export type { ConfigProblem } from './register/config-problem.ts';
+export type { ConfigChecks } from './register/config-schemas.ts';
+export {
+  buildSyncCall,
+  parseSyncAnswer,
+  SYNC_TIMEOUT_MS,
+  type SyncAnswer,
+  type SyncCall,
+} from './register/sync-call.ts';
+export {
+  parseRegisterRequest,
+  type RegisteredApp,
+  type RegisterOptions,
+  type RegisterResult,
+} from './register/parse-register-request.ts';
+export type { RegisteredFunction } from './register/read-function.ts';
+export { registerErrorReply, registerReply, serverKindMismatch } from './register/register-reply.ts';
+export { errorBody, errorBodyV2, type ErrorBody } from './rest/error-body.ts';
+export {
+  envelope,
+  formatInstant,
+  toEventV1,
+  toRunV1,
+  type EventV1,
+  type RunFacts,
+  type RunV1,
+} from './rest/rest-v1.ts';
 export { SIGNATURE_TOLERANCE_S, signBody, verifySignature } from './signature/sign-body.ts';
 export { hashSigningKey, isBearerAccepted, isEqualText, stripKeyPrefix } from './signature/signing-key.ts';

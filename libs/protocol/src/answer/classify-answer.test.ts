@@ -47,16 +47,13 @@ describe('the end of a run', () => {
 });
 
 describe('failures', () => {
-  test.each([400, 404, 410, 500, 503])(
-    '[P48][E47] status %d of an SDK is retried unless it says otherwise',
-    (status) => {
-      const body = { name: 'TypeError', message: 'boom', stack: 's', __serialized: true };
+  test.each([400, 404, 410, 500, 503])('[P48] status %d of an SDK is retried unless it says otherwise', (status) => {
+    const body = { name: 'TypeError', message: 'boom', stack: 's', __serialized: true };
 
-      expect(answer(status, body)).toMatchObject({ kind: 'failed', isRetriable: true });
-      expect(answer(status, body, { 'x-inngest-no-retry': 'false' })).toMatchObject({ isRetriable: true });
-      expect(answer(status, body, { 'x-inngest-no-retry': 'true' })).toMatchObject({ isRetriable: false });
-    },
-  );
+    expect(answer(status, body)).toMatchObject({ kind: 'failed', isRetriable: true });
+    expect(answer(status, body, { 'x-inngest-no-retry': 'false' })).toMatchObject({ isRetriable: true });
+    expect(answer(status, body, { 'x-inngest-no-retry': 'true' })).toMatchObject({ isRetriable: false });
+  });
 
   test("the function's own error is the output as it was sent, and an error with name and message", () => {
     const body = { stack: 's', name: 'TypeError', message: 'boom', __serialized: true, cause: { a: 1 } };
@@ -124,7 +121,7 @@ describe('failures', () => {
     ['2026-11-21T00:06:30+01:00', NOW + 2000],
     ['2026-11-20T23:06:28.0001Z', NOW + 1],
     ['Fri, 20 Nov 2026 23:06:38 GMT', NOW + 10_000],
-  ])('[P49] retry-after %j is an instant', (header, retryAt) => {
+  ])('retry-after %j is an instant', (header, retryAt) => {
     expect(answer(500, {}, { 'retry-after': header })).toMatchObject({ retryAt });
     expect(answer(206, [], { 'retry-after': header })).toMatchObject({ retryAt });
   });
@@ -135,7 +132,7 @@ describe('failures', () => {
 });
 
 describe('ops', () => {
-  test.each(['[]', 'null'])('[P46] 206 with %s asks for another discovery', (body) => {
+  test.each(['[]', 'null'])('206 with %s asks for another discovery', (body) => {
     expect(answer(206, body)).toEqual({ kind: 'ops', ops: [{ kind: 'none' }], noRetry: false });
   });
 
@@ -146,7 +143,7 @@ describe('ops', () => {
     });
   });
 
-  test('[P39] the request version is told when the SDK gives one', () => {
+  test('the request version is told when the SDK gives one', () => {
     expect(answer(206, [], { 'x-inngest-req-version': '2' })).toMatchObject({ requestVersion: 2 });
     expect(answer(206, [], { 'x-inngest-req-version': '0' })).not.toHaveProperty('requestVersion');
     expect(answer(206, [], { 'x-inngest-req-version': 'x' })).not.toHaveProperty('requestVersion');

@@ -9,7 +9,7 @@ function read(op: string, fields: { [key: string]: JsonValue } = {}): unknown {
   return readOp({ op, id: 'h', displayName: 'My step', ...fields });
 }
 
-test('[P38][P54] the memo of a step is its data, null when there is none', () => {
+test('[P54] the memo of a step is its data, null when there is none', () => {
   expect(read('StepRun', { data: { b: 1, a: 2 } })).toEqual({
     kind: 'step-done',
     ...BASE,
@@ -27,7 +27,7 @@ test('[P55] the memo of a legacy Step is its bare data', () => {
   expect(read('Step')).toMatchObject({ memo: 'null' });
 });
 
-test('[P38] the memo of a failure is its error without the mark of the SDK, nested marks kept', () => {
+test('the memo of a failure is its error without the mark of the SDK, nested marks kept', () => {
   const error = { name: 'E', message: 'm', stack: 's', __serialized: true, cause: { __serialized: true, name: 'C' } };
   const memo = '{"error":{"cause":{"__serialized":true,"name":"C"},"message":"m","name":"E","stack":"s"}}';
 
@@ -35,7 +35,7 @@ test('[P38] the memo of a failure is its error without the mark of the SDK, nest
   expect(read('StepError', { error })).toMatchObject({ kind: 'step-error', memo, error: { name: 'E', message: 'm' } });
 });
 
-test('[P38] an error memo always has a string name and message', () => {
+test('an error memo always has a string name and message', () => {
   expect(read('StepError', { error: { message: 'm' } })).toMatchObject({ memo: '{"error":{"message":"m","name":""}}' });
   expect(read('StepError', { error: { name: 5, message: null } })).toMatchObject({
     memo: '{"error":{"message":"","name":""}}',
@@ -60,7 +60,7 @@ test('an output above 4 MiB is a step failure that user code can catch, one of 4
   });
 });
 
-test('[P60] the duration of a sleep is in opts, else in the name', () => {
+test('the duration of a sleep is in opts, else in the name', () => {
   expect(read('Sleep', { name: '1s' })).toMatchObject({ kind: 'sleep', duration: '1s' });
   expect(read('Sleep', { name: 'my sleep', opts: { duration: '2h' } })).toMatchObject({ duration: '2h' });
   expect(read('Sleep')).toMatchObject({ duration: '' });
@@ -113,7 +113,7 @@ test('a wait for a signal fails on conflict and lasts a year unless it says othe
   expect(read('WaitForSignal', { opts: { signal: 's' } })).toMatchObject({ timeout: '365d', conflict: 'fail' });
 });
 
-test('[P74] the other ops', () => {
+test('the other ops', () => {
   expect(read('StepPlanned')).toEqual({ kind: 'step-planned', ...BASE });
   expect(read('DiscoveryRequest')).toEqual({ kind: 'discover', ...BASE });
   expect(read('RunComplete', { data: { b: 1, a: 2 } })).toEqual({

@@ -76,7 +76,7 @@ test('[P27] every body is its own canonical form, and holds what it was made of'
 
 const MIB = 1024 * 1024;
 
-test('[P40] above 4 MiB of state the memos are left to be fetched; event, events and stack are sent', () => {
+test('above 4 MiB of state the memos are left to be fetched; event, events and stack are sent', () => {
   const steps = { one: `{"data":"${'x'.repeat(2 * MIB)}"}`, two: `{"data":"${'€'.repeat(MIB)}"}` };
 
   const body = JSON.parse(buildCallBody({ ...CALL, steps, stack: ['one', 'two'], stackPosition: 2 }));

@@ -37,7 +37,7 @@ test('[P34] a call carries every header of the protocol', () => {
   });
 });
 
-test('[P32] without a key there is no signature', () => {
+test('without a key there is no signature', () => {
   expect(callHeaders(CALL)).not.toHaveProperty('x-inngest-signature');
 });
 
