@@ -27,7 +27,13 @@ const redis: ServiceRecipe = {
   url: (port) => `redis://127.0.0.1:${port}`,
 };
 
-/** An empty Redis with append-only file and `noeviction` (`settings` override, as on its command line). */
-export function startRedis(settings: string[] = []): Promise<StartedService | ServiceUnavailable> {
-  return startService({ ...redis, command: (place) => [...redis.command(place), ...settings] });
+/** A Redis with append-only file and `noeviction`. */
+export function startRedis(): Promise<StartedService | ServiceUnavailable> {
+  return startService(redis);
+}
+
+/** The same, always a private and empty instance; `settings` override as on its command line. For tests that harm it. */
+export function startPrivateRedis(settings: string[] = []): Promise<StartedService | ServiceUnavailable> {
+  const { variable: _, ...recipe } = redis;
+  return startService({ ...recipe, command: (place) => [...redis.command(place), ...settings] });
 }

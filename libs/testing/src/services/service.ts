@@ -20,8 +20,8 @@ export interface ServiceUnavailable {
 /** How one kind of service is found and started; `startService` holds the order of the ways. */
 export interface ServiceRecipe {
   name: ServiceName;
-  /** Environment variable with the URL of a server that the tests may use. */
-  variable: string;
+  /** Environment variable with the URL of a server that the tests may use; absent when only a private instance will do. */
+  variable?: string;
   /** Names of the server's binary, best first. */
   binaries: string[];
   /** Debian's package of it. */

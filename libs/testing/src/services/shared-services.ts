@@ -7,7 +7,7 @@ import { startRedis } from './redis.ts';
 import type { ServiceName, ServiceUnavailable, StartedService } from './service.ts';
 
 const STARTERS: Record<ServiceName, () => Promise<StartedService | ServiceUnavailable>> = {
-  redis: () => startRedis(),
+  redis: startRedis,
   nats: startNats,
   postgres: startPostgres,
 };

@@ -7,7 +7,7 @@ import { assert } from '@perdure/domain';
 import { expect, test, vi } from 'vitest';
 
 import { startPostgres } from './postgres.ts';
-import { startRedis } from './redis.ts';
+import { startPrivateRedis } from './redis.ts';
 import type { ServiceRecipe } from './service.ts';
 import { startService } from './start-service.ts';
 
@@ -44,7 +44,7 @@ test('a server that does not become ready is unavailable, and the reason holds w
 });
 
 test('a private Redis answers until it is stopped', async () => {
-  const redis = await startRedis();
+  const redis = await startPrivateRedis();
   assert(redis.kind === 'started', 'this test needs a Redis');
 
   expect(await firstAnswer(redis.url, 'CONFIG GET maxmemory-policy\r\n')).toContain('noeviction');
@@ -88,8 +88,8 @@ const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
 const STARTER = `
 import { connect } from 'node:net';
-import { startRedis } from './redis.ts';
-const { url } = await startRedis();
+import { startPrivateRedis } from './redis.ts';
+const { url } = await startPrivateRedis();
 const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write('CONFIG GET dir\\r\\n'));
 socket.once('data', (answer) => {
   console.log(JSON.stringify({ url, folder: answer.toString().split('\\r\\n')[4] }));

@@ -23,12 +23,13 @@ const UNPRIVILEGED_USERS = ['postgres', 'nobody'];
  * listen is never touched. Each call starts an instance of its own.
  */
 export async function startService(recipe: ServiceRecipe): Promise<StartedService | ServiceUnavailable> {
-  const given = process.env[recipe.variable];
-  if (given !== undefined && given !== '') {
-    return { kind: 'started', url: given, origin: recipe.variable, stop: async () => {} };
+  const { variable } = recipe;
+  const given = variable === undefined ? undefined : process.env[variable];
+  if (variable !== undefined && given !== undefined && given !== '') {
+    return { kind: 'started', url: given, origin: variable, stop: async () => {} };
   }
 
-  const reasons: string[] = [];
+  const reasons = variable === undefined ? [] : [`${variable} is not set`];
   const binary = (await findServer(recipe)) ?? (await installServer(recipe, reasons));
   if (binary !== undefined) {
     const started = await tryStart(() => startBinary(recipe, binary), reasons);
@@ -41,7 +42,7 @@ export async function startService(recipe: ServiceRecipe): Promise<StartedServic
   } else {
     reasons.push(obstacle);
   }
-  return { kind: 'unavailable', reason: [`${recipe.variable} is not set`, ...reasons].join('; ') };
+  return { kind: 'unavailable', reason: reasons.join('; ') };
 }
 
 async function findServer(recipe: ServiceRecipe): Promise<string | undefined> {

@@ -13,7 +13,7 @@ export async function dumpKeys(redis: Redis, prefix: string): Promise<Record<str
     for (const key of page) keys.add(key);
   }
   const entries = await Promise.all(
-    [...keys].toSorted().map(async (key) => [key.slice(prefix.length), await dumpKey(redis, key)] as const),
+    [...keys].toSorted(compareBytes).map(async (key) => [key.slice(prefix.length), await dumpKey(redis, key)] as const),
   );
   return Object.fromEntries(entries);
 }
@@ -28,12 +28,17 @@ async function dumpKey(redis: Redis, key: string): Promise<unknown> {
     case 'list':
       return redis.lrange(key, 0, -1);
     case 'set':
-      return (await redis.smembers(key)).toSorted();
+      return (await redis.smembers(key)).toSorted(compareBytes);
     case 'zset':
       return pairs(await redis.zrange(key, '0', '-1', 'WITHSCORES'));
     default:
       throw new Error(`expected a kind of key that operations use, found ${type} at ${key}`);
   }
+}
+
+/** The order of JavaScript, by UTF-16 units, is another. */
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function pairs(flat: string[]): [string, number][] {

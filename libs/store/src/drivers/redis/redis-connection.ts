@@ -18,9 +18,12 @@ const CONNECT_TIMEOUT_MS = 5_000;
  */
 export class RedisConnection {
   readonly #redis: Redis;
+  readonly #callsMax: number;
   #isClosed = false;
 
-  constructor(url: string) {
+  /** `callsMax`: less patience, for tests. */
+  constructor(url: string, callsMax = CALLS_MAX) {
+    this.#callsMax = callsMax;
     this.#redis = new Redis(url, {
       lazyConnect: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -40,7 +43,7 @@ export class RedisConnection {
       try {
         return await command(this.#redis);
       } catch (error) {
-        if (this.#isClosed || calls >= CALLS_MAX || !isRetryable(error)) throw storeError(error, operation);
+        if (this.#isClosed || calls >= this.#callsMax || !isRetryable(error)) throw storeError(error, operation);
         await delay(backoffMs(calls));
       }
     }

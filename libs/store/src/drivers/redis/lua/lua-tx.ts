@@ -12,6 +12,12 @@ declare function tonumber(this: void, text: string): number;
 /** Arguments of one command: Lua puts them on its stack, which holds 8000. */
 const UNPACKED_MAX = 1000;
 
+/**
+ * A set of up to this many members is answered in their order, as LMDB does, so that what an operation does with them is
+ * the same on every server: Redis' own order is that of a hash with a random seed.
+ */
+const SORTED_MAX = 1000;
+
 /** `Tx` over the commands of Redis. There is one: calls of a Redis server do not overlap. */
 export interface LuaTx extends Tx {
   /** Stands in front of each key: the cell's. */
@@ -86,14 +92,11 @@ export const luaTx: LuaTx = {
   },
   smembers(key, max) {
     if (max <= 0) return [];
-    const isWhole = redis.call<number>('SCARD', this.prefix + key) <= max;
-    const members = isWhole
-      ? redis.call<string[]>('SMEMBERS', this.prefix + key)
-      : redis.call<string[]>('SRANDMEMBER', this.prefix + key, max);
-    // Redis answers in the order of a hash that differs between servers; sorted, an operation's effects are the same on
-    // all of them, and the same as on LMDB.
+    const isLarge = redis.call<number>('SCARD', this.prefix + key) > SORTED_MAX;
+    if (isLarge && max <= SORTED_MAX) return redis.call('SRANDMEMBER', this.prefix + key, max);
+    const members = redis.call<string[]>('SMEMBERS', this.prefix + key);
     table.sort(members);
-    return members;
+    return members.length > max ? members.slice(0, max) : members;
   },
   sismember(key, member) {
     return redis.call('SISMEMBER', this.prefix + key, member) === 1;
@@ -130,10 +133,19 @@ export const luaTx: LuaTx = {
     return redis.call('LRANGE', this.prefix + key, 0, -1);
   },
 
+  hdrop(key) {
+    redis.call('DEL', this.prefix + key);
+  },
+  mdrop(key) {
+    redis.call('UNLINK', this.prefix + key);
+  },
   drop(key) {
     redis.call('DEL', this.prefix + key);
   },
-  clear(key) {
+  sdrop(key) {
+    redis.call('UNLINK', this.prefix + key);
+  },
+  ldrop(key) {
     redis.call('UNLINK', this.prefix + key);
   },
 };

@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+
+import { assert } from '@perdure/domain';
+import { startPrivateRedis, type StartedService } from '@perdure/testing/services';
+import { describeWithService } from '@perdure/testing/services/vitest';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+
+import type { ScheduleArgs, Store } from '../../store.ts';
+import { compileLibrary } from './build/compile-library.ts';
+import { startCuttingProxy } from './cutting-proxy.ts';
+import { RedisConnection } from './redis-connection.ts';
+import { RedisLibrary } from './redis-library.ts';
+import { openRedisStore } from './redis-store.ts';
+
+describeWithService('redis', 'what is special to the Redis driver', () => {
+  let server: StartedService;
+  let admin: Redis;
+  let cell: string;
+
+  beforeAll(async () => {
+    server = await aPrivateRedis();
+    admin = new Redis(server.url);
+  });
+  beforeEach(() => {
+    cell = randomUUID();
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+
+  async function withStore(url: string, use: (store: Store) => Promise<void>): Promise<void> {
+    const store = await openRedisStore({ url, cell });
+    try {
+      await use(store);
+    } finally {
+      await store.close();
+    }
+  }
+
+  test('operations take the time of the server', async () => {
+    await withStore(server.url, async (store) => {
+      const [seconds] = await admin.time();
+
+      await store.schedule(aScheduling('run-1'));
+
+      const run = await store.findRun('run-1');
+      expect(run?.scheduledAt).toBeGreaterThanOrEqual(Number(seconds) * 1000);
+      expect(run?.scheduledAt).toBeLessThan(Number(seconds) * 1000 + 60_000);
+    });
+  });
+
+  test('a server that lost the operations is given them again', async () => {
+    await withStore(server.url, async (store) => {
+      await store.schedule(aScheduling('run-1'));
+      await admin.function('FLUSH');
+
+      expect(await store.schedule(aScheduling('run-2'))).toEqual({ kind: 'created', runId: 'run-2' });
+      expect(await store.counts()).toMatchObject({ runs: 2, ready: 2 });
+    });
+  });
+
+  test('an operation whose reply was lost is repeated with the same arguments and changes nothing more', async () => {
+    const proxy = await startCuttingProxy(Number(new URL(server.url).port));
+    await withStore(`redis://127.0.0.1:${proxy.port}`, async (store) => {
+      await store.schedule(aScheduling('run-1'));
+      await store.schedule(aScheduling('run-2'));
+      proxy.cutNextReply();
+
+      const claimed = await store.claim({ workerId: 'worker', claimId: 'claim-1', jobsMax: 1, leaseMs: 30_000 });
+
+      expect(proxy.lostReplies()).toBe(1);
+      expect(claimed.jobs.map((job) => job.run.runId)).toEqual(['run-1']);
+      expect(await store.counts()).toMatchObject({ leased: 1, ready: 1 });
+    });
+    await proxy.close();
+  });
+
+  test('concurrent operations that lose their connection together each come to their end once', async () => {
+    const proxy = await startCuttingProxy(Number(new URL(server.url).port));
+    await withStore(`redis://127.0.0.1:${proxy.port}`, async (store) => {
+      await store.counts();
+      proxy.cutNextReply();
+
+      const runIds = Array.from({ length: 50 }, (_, index) => `run-${index}`);
+      const results = await Promise.all(runIds.map((runId) => store.schedule(aScheduling(runId))));
+
+      expect(proxy.lostReplies()).toBe(1);
+      expect(results).toEqual(runIds.map((runId) => ({ kind: 'created', runId })));
+      expect(await store.counts()).toMatchObject({ runs: 50, ready: 50 });
+      expect(await store.checkInvariants()).toEqual([]);
+    });
+    await proxy.close();
+  });
+
+  test('bodies of four megabytes come back byte for byte', async () => {
+    const events = JSON.stringify(['é\u0000€😀"\\'.repeat(300_000)]);
+    await withStore(server.url, async (store) => {
+      await store.schedule({ ...aScheduling('run-1'), events });
+
+      const { jobs } = await store.claim({ workerId: 'worker', claimId: 'claim-1', jobsMax: 1, leaseMs: 30_000 });
+
+      expect(jobs[0]?.state?.events === events).toBe(true);
+    });
+  });
+
+  test('two versions of the operations run side by side', async () => {
+    const other = compileLibrary(join(import.meta.dirname, 'lua/tx-player.ts'));
+    const connection = new RedisConnection(server.url);
+    const library = new RedisLibrary({ connection, library: other, prefix: 'other:' });
+    await withStore(server.url, async (store) => {
+      await store.schedule(aScheduling('run-1'));
+      await library.call('play', [{ command: 'set', key: 'name', value: 'value' }]);
+
+      expect(await library.call('play', [{ command: 'get', key: 'name' }])).toEqual([{ answer: 'value' }]);
+      expect(await store.findRun('run-1')).toMatchObject({ status: 'Scheduled' });
+    });
+    await connection.close();
+  });
+
+  test('operations are compiled the same each time', () => {
+    const entry = join(import.meta.dirname, 'lua/tx-player.ts');
+
+    expect(compileLibrary(entry)).toEqual(compileLibrary(entry));
+  });
+
+  test('a server that may evict run state is refused', async () => {
+    const evicting = await aPrivateRedis(['--maxmemory-policy', 'allkeys-lru']);
+
+    await expect(openRedisStore({ url: evicting.url, cell })).rejects.toMatchObject({
+      code: 'STORE_EVICTS',
+      message: expect.stringContaining('noeviction'),
+    });
+    await evicting.stop();
+  });
+
+  test('a full server refuses operations, and none is done by half', async () => {
+    const full = await aPrivateRedis(['--maxmemory', '6mb']);
+    await withStore(full.url, async (store) => {
+      const fill = async () => {
+        for (let run = 0; run < 50; run += 1) {
+          await store.schedule({ ...aScheduling(`run-${run}`), events: JSON.stringify('x'.repeat(200_000)) });
+        }
+      };
+
+      await expect(fill()).rejects.toMatchObject({ code: 'STORE_FULL' });
+
+      expect(await store.checkInvariants()).toEqual([]);
+    });
+    await full.stop();
+  });
+
+  test('a server that does not answer is reported, without what was sent to it', async () => {
+    const gone = await aPrivateRedis();
+    const connection = new RedisConnection(gone.url, 3);
+    await connection.send('ping', (redis) => redis.ping());
+    await gone.stop();
+
+    const sending = connection.send('echo', (redis) => redis.echo('a secret'));
+
+    const error: unknown = await sending.catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', facts: { operation: 'echo' } });
+    expect(inspect(error)).not.toContain('a secret');
+    await connection.close();
+  });
+});
+
+async function aPrivateRedis(settings: string[] = []): Promise<StartedService> {
+  const redis = await startPrivateRedis(settings);
+  assert(redis.kind === 'started', 'this test needs a Redis');
+  return redis;
+}
+
+function aScheduling(runId: string): ScheduleArgs {
+  return {
+    runId,
+    functionId: 'function',
+    accountId: 'account',
+    envId: 'env',
+    appId: 'app',
+    functionVersion: 1,
+    dedupKey: `event of ${runId}`,
+    notBefore: 0,
+    priority: 0,
+    keys: {},
+    attemptsMax: 4,
+    events: '[]',
+    meta: '{}',
+    publishesEnd: true,
+  };
+}
