@@ -1,7 +1,7 @@
 import { assertNever } from '@perdure/domain';
 import { checkHash, checkRunId, encodeAnchor, encodeName } from './name-encoding.ts';
 import type { JobView, StateView } from './operations/dispatch.ts';
-import { findBrokenInvariants } from './invariants.ts';
+import { findBrokenInvariants } from './invariants/find-broken-invariants.ts';
 import type { OperationArgs, OperationName, OperationResult } from './operations/index.ts';
 import type { NewPause } from './operations/pauses.ts';
 import type { OutboxView } from './operations/read-outbox.ts';

@@ -41,6 +41,7 @@ import {
 import {
   emptyLane,
   handBatonsOn,
+  layBatonDown,
   parkAccount,
   parkFunction,
   parkLane,
@@ -228,6 +229,7 @@ function advanceVirtualTimes(op: Op, visit: Visit, accountPass: number, function
  * lane is parked as such only when its account and function have room: parking is at the widest level that is full.
  */
 function visitLane(op: Op, grants: Grants, visit: Visit): void {
+  layBatonDown(op, visit.laneId, visit.lane);
   const accountRoom = roomIn(op.tx, accountCounter(visit.accountId), accountLimit(visit.account));
   const functionRoom = roomIn(op.tx, functionCounter(visit.functionId), functionLimit(visit.fn));
   if (accountRoom <= 0 || functionRoom <= 0) {

@@ -10,6 +10,7 @@
  * | acc, ar, fr | sorted sets | runnable accounts, functions of an account, lanes of a function's class, by pass |
  * | lane, li | sorted set, document | ready jobs by score; what the lane shares and where it stands |
  * | fp | set | parked lanes of a function |
+ * | bt | set | lanes of an account that were woken for a counter and not looked at since |
  * | parked | sorted set | `A|` account, `F|` function, `L|` lane to the instant at which it is looked at again |
  * | ctr, cw | set, sorted set | holders of a counter; lanes waiting for it, by since when |
  * | gcra, rl | string | throttle and rate limit buckets: TAT in microseconds |
@@ -51,6 +52,9 @@ export function runnableLanesKey(functionId: string, cls: string): string {
 }
 export function parkedLanesKey(functionId: string): string {
   return 'fp|' + functionId;
+}
+export function batonsKey(accountId: string): string {
+  return 'bt|' + accountId;
 }
 export function laneJobsKey(laneId: string): string {
   return 'lane|' + laneId;

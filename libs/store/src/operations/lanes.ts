@@ -4,6 +4,7 @@ import { change, changeInt, field, intField, isSet, openDoc, openOrNewDoc, saveD
 import { expireAt } from './expiry.ts';
 import {
   accountKey,
+  batonsKey,
   counterKey,
   functionKey,
   laneJobsKey,
@@ -36,8 +37,10 @@ import type { Tx } from './tx.ts';
  * I2. A function is in `ar` if and only if it has a runnable lane and is neither paused nor parked. Likewise an account
  *     in `acc`, if one of its functions is in `ar` and it is not parked.
  * I3. A function or account is parked only while its counter is full.
- * I4. A counter that lanes wait for has no room for them, or a lane that uses it is runnable (the baton). So whoever
- *     ends a visit to a lane, or empties it, hands the baton on while there is room.
+ * I4. While a lane of a function that is not blocked waits for a counter with room for it, another lane that uses the
+ *     counter is about to be visited: it carries the baton (`bat`, `bt`). So a holder that leaves wakes one lane, and
+ *     whatever ends the carrier's turn (a visit, its last job gone, its function or account blocked) wakes the next one
+ *     while there is room.
  * I5. A stored pass may be ahead of the position in the sorted set (chained jobs are charged so); whoever picks the
  *     entry puts it right.
  */
@@ -158,6 +161,10 @@ export function parkLane(op: Op, laneId: string, lane: Doc, counter: string, wak
 
 /** Puts a parked lane back, whatever it waited for. */
 export function unparkLane(op: Op, laneId: string, lane: Doc): void {
+  if (isSet(lane, 'pc')) {
+    change(lane, 'bat', '1');
+    op.tx.sadd(batonsKey(field(lane, 'acct')), laneId);
+  }
   leaveParking(op, laneId, lane);
   makeLaneRunnable(op, laneId, lane);
   saveDoc(op.tx, lane);
@@ -172,12 +179,32 @@ function leaveParking(op: Op, laneId: string, lane: Doc): void {
   change(lane, 'pc', '');
 }
 
+/** The lane has its turn, or none will come: it carries no baton any more. The caller saves the lane. */
+export function layBatonDown(op: Op, laneId: string, lane: Doc): void {
+  if (!isSet(lane, 'bat')) return;
+  change(lane, 'bat', '');
+  op.tx.srem(batonsKey(field(lane, 'acct')), laneId);
+}
+
+/** A function ('' for all of the account) is blocked: batons that its lanes carry go to others. */
+function passBatonsOf(op: Op, accountId: string, functionId: string): void {
+  for (const laneId of op.tx.smembers(batonsKey(accountId), FUNCTION_LANES_MAX)) {
+    const lane = openOrNewDoc(op.tx, laneKey(laneId));
+    if (functionId === '' || field(lane, 'fn') === functionId) {
+      layBatonDown(op, laneId, lane);
+      saveDoc(op.tx, lane);
+      handBatonsOn(op, lane);
+    }
+  }
+}
+
 export function parkFunction(op: Op, functionId: string, fn: Doc, accountId: string): void {
   change(fn, 'par', '1');
   change(fn, 'acct', accountId);
   saveDoc(op.tx, fn);
   op.tx.zadd(PARKED, op.now + PARK_FALLBACK_MS, 'F|' + functionId);
   takeOutFunction(op, functionId, accountId);
+  passBatonsOf(op, accountId, functionId);
 }
 
 /** Does nothing when the function is not parked. */
@@ -203,6 +230,7 @@ export function parkAccount(op: Op, accountId: string, account: Doc): void {
   saveDoc(op.tx, account);
   op.tx.zadd(PARKED, op.now + PARK_FALLBACK_MS, 'A|' + accountId);
   op.tx.zrem(RUNNABLE_ACCOUNTS, accountId);
+  passBatonsOf(op, accountId, '');
 }
 
 /** Does nothing when the account is not parked. */
@@ -217,14 +245,10 @@ export function unparkAccount(op: Op, accountId: string): void {
   op.hasReady = true;
 }
 
-/** Takes a paused function out; the batons of its runnable lanes go to others. */
+/** Takes a paused function out. */
 export function pauseFunction(op: Op, functionId: string, accountId: string): void {
   takeOutFunction(op, functionId, accountId);
-  for (const cls of ['C', 'S']) {
-    for (const [laneId] of op.tx.zfirst(runnableLanesKey(functionId, cls), FUNCTION_LANES_MAX)) {
-      handBatonsOn(op, openOrNewDoc(op.tx, laneKey(laneId)));
-    }
-  }
+  passBatonsOf(op, accountId, functionId);
 }
 
 /** Gives room on the lane's counters to lanes that wait for it (I4). */
@@ -233,8 +257,8 @@ export function handBatonsOn(op: Op, lane: Doc): void {
 }
 
 /**
- * If there is room on the counter, wakes the oldest lane that may use it. Lanes of functions that cannot run now are
- * made runnable in passing (they are visited when their function is back), but do not carry the baton.
+ * If there is room on the counter, wakes the oldest lane that may use it. Lanes of functions that are blocked
+ * are made runnable in passing (they are visited when their function is back), but the baton goes on.
  */
 export function wakeWaiter(op: Op, counter: string): void {
   const waiters = op.tx.zfirst(waitersKey(counter), WAKE_SCAN_MAX);
@@ -270,6 +294,7 @@ export function wakeFunctionLanes(op: Op, functionId: string): boolean {
 export function emptyLane(op: Op, laneId: string): void {
   const lane = openDoc(op.tx, laneKey(laneId));
   if (lane === undefined) return;
+  layBatonDown(op, laneId, lane);
   if (isSet(lane, 'par')) {
     leaveParking(op, laneId, lane);
   } else {

@@ -1,0 +1,65 @@
+import { isWork } from '../operations/jobs.ts';
+import { int, type Fields, type Findings, type Snapshot } from './snapshot.ts';
+
+/** Every live run has its state, its jobs, and something that will continue it. */
+export function checkRuns(store: Snapshot, findings: Findings): void {
+  let live = 0;
+  for (const [runId, run] of store.runs()) {
+    live += 1;
+    checkState(store, findings, runId, run);
+    checkJobsOf(store, findings, runId, run);
+  }
+  findings.expect(int(store.doc('sys')?.['runs']) === live, `sys counts ${live} live runs`);
+  checkKeysOfRuns(store, findings);
+  checkBacklogs(store, findings);
+}
+
+function checkState(store: Snapshot, findings: Findings, runId: string, run: Fields): void {
+  const stack = store.set(`run|${runId}|sk`);
+  const steps = Object.keys(store.doc(`run|${runId}|st`) ?? {});
+  findings.expectSame(`memos of run ${runId} are those on its stack`, steps, stack);
+  findings.expect(int(run['sl']) === stack.length, `run ${runId} knows the length of its stack, ${stack.length}`);
+  findings.expect(int(run['steps']) >= stack.length, `run ${runId} counts at least the steps on its stack`);
+  findings.expect(store.text(`run|${runId}|ev`) !== undefined, `run ${runId} has its events`);
+  const group = store.set(`run|${runId}|pg`);
+  findings.expect(int(run['grp']) === group.length, `run ${runId} knows the size of its pending group`);
+}
+
+function checkJobsOf(store: Snapshot, findings: Findings, runId: string, run: Fields): void {
+  const jobIds = store.set(`run|${runId}|jb`);
+  const jobs = jobIds.map((jobId) => store.doc(`job|${jobId}`));
+  findings.expect(!jobs.includes(undefined), `every job of run ${runId} exists`);
+  const work = jobs.filter((job) => job && isWork(job['kind'] ?? ''));
+  findings.expect(work.length > 0, `run ${runId} has something that continues it`);
+  findings.expect(int(run['nj']) === work.length, `run ${runId} knows its ${work.length} outstanding jobs`);
+  const leased = jobs.filter((job) => job?.['st'] === 'L').length;
+  findings.expect(int(run['nl']) === leased, `run ${runId} knows its ${leased} leased jobs`);
+  if (run['st'] === 'Scheduled') {
+    findings.expect(jobIds.includes(`${runId}.start`), `run ${runId} waits for its start and has a start job`);
+  }
+}
+
+function checkKeysOfRuns(store: Snapshot, findings: Findings): void {
+  for (const [id, key] of store.ids('idem')) {
+    const dedup = store.doc(key) ?? {};
+    if (!dedup['live']) continue;
+    const run = store.doc(`run|${dedup['run']}`);
+    findings.expect(run !== undefined && id === `${run['fn']}|${run['dk']}`, `dedup key ${id} is held by a live run`);
+  }
+  for (const [id, key] of store.ids('sg')) {
+    const run = store.doc(`run|${store.text(key)}`);
+    findings.expect(run !== undefined && id === `${run['fn']}|${run['sg']}`, `singleton ${id} is held by a live run`);
+  }
+}
+
+function checkBacklogs(store: Snapshot, findings: Findings): void {
+  const waiting = new Map<string, number>();
+  for (const [, run] of store.runs()) {
+    const fn = run['fn'] ?? '';
+    if (run['st'] === 'Scheduled') waiting.set(fn, (waiting.get(fn) ?? 0) + 1);
+  }
+  for (const [id, key] of store.ids('fn')) {
+    const expected = waiting.get(id) ?? 0;
+    findings.expect(int(store.doc(key)?.['back']) === expected, `function ${id} counts ${expected} unstarted runs`);
+  }
+}
