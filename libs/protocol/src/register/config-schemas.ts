@@ -47,7 +47,7 @@ function duration(bounds: { min: [number, string]; max: [number, string]; wholeS
 
 const counted = z.int().min(1);
 
-/** Every option of a function in its wire form, with all rules that concern it alone (execution.md 4). */
+/** Every option of a function in its wire form, with all rules that concern it alone (execution.md 4). Build it once. */
 export function configSchemas({ checkExpression, checkCron }: ConfigChecks) {
   const expression = (...variables: ('event' | 'async')[]): z.ZodType<string> =>
     z.string().superRefine((text, ctx) => {
@@ -96,6 +96,8 @@ export function configSchemas({ checkExpression, checkCron }: ConfigChecks) {
     retries: z.int().min(0).max(RETRIES_MAX),
   };
 }
+
+export type ConfigSchemas = ReturnType<typeof configSchemas>;
 
 const runTimeout = duration({ min: [SECOND, '1s'], max: [WAIT_MS_MAX, '366d'] });
 

@@ -4,7 +4,7 @@ import { appIdOf } from '../ids/name-uuid.ts';
 import { asJsonObject, jsonTypeOf } from '../json/parse-json.ts';
 import { normalizeUrl } from './app-url.ts';
 import type { ConfigProblem } from './config-problem.ts';
-import type { ConfigChecks } from './config-schemas.ts';
+import { type ConfigChecks, configSchemas } from './config-schemas.ts';
 import { readFunction, type RegisteredFunction } from './read-function.ts';
 
 export interface RegisterOptions extends ConfigChecks {
@@ -115,12 +115,13 @@ function readFunctions(
 ): { functions: RegisteredFunction[]; problems: ConfigProblem[] } {
   const functions: RegisteredFunction[] = [];
   const problems: ConfigProblem[] = [];
+  const schemas = configSchemas(options);
   const slugs = new Set<string>();
   for (const [index, config] of list.entries()) {
     const read = readFunction(config, {
       app: { id: app.id, name: app.name, accountId: options.accountId, envId: options.envId },
       index,
-      checks: options,
+      schemas,
     });
     problems.push(...read.problems);
     if (read.fn === undefined) continue;

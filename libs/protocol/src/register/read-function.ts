@@ -14,7 +14,7 @@ import { functionIdOf } from '../ids/name-uuid.ts';
 import { asJsonObject, jsonTypeOf } from '../json/parse-json.ts';
 import { normalizeUrl } from './app-url.ts';
 import { codeOfPath, type ConfigProblem, formatPath } from './config-problem.ts';
-import { concurrencyForm, type ConfigChecks, configSchemas } from './config-schemas.ts';
+import { concurrencyForm, type ConfigSchemas } from './config-schemas.ts';
 
 /** A function as registered: the registry counts its versions. */
 export type RegisteredFunction = Omit<FunctionDefinition, 'version'>;
@@ -34,7 +34,7 @@ type Read<T> = { ok: true; value: T } | { ok: false };
  */
 export function readFunction(
   config: JsonValue,
-  { app, index, checks }: { app: RegisteringApp; index: number; checks: ConfigChecks },
+  { app, index, schemas }: { app: RegisteringApp; index: number; schemas: ConfigSchemas },
 ): { fn?: RegisteredFunction; problems: ConfigProblem[] } {
   const object = asJsonObject(config);
   if (object === undefined) {
@@ -42,7 +42,7 @@ export function readFunction(
     return { problems: [{ path, code: 'config_invalid', message: `expected an object, found ${jsonTypeOf(config)}` }] };
   }
   const reader = new FunctionReader(object, index);
-  const fn = reader.read(app, checks);
+  const fn = reader.read(app, schemas);
   return reader.problems.length > 0 ? { problems: reader.problems } : { fn, problems: [] };
 }
 
@@ -58,8 +58,7 @@ class FunctionReader {
     this.slug = typeof config['id'] === 'string' ? config['id'] : '';
   }
 
-  read(app: RegisteringApp, checks: ConfigChecks): RegisteredFunction {
-    const schemas = configSchemas(checks);
+  read(app: RegisteringApp, schemas: ConfigSchemas): RegisteredFunction {
     const name = this.readText('name');
     this.readText('id');
     const { url, retries } = this.readStep(schemas.retries);
@@ -79,7 +78,7 @@ class FunctionReader {
     };
   }
 
-  private readFlow(schemas: ReturnType<typeof configSchemas>): FlowControl {
+  private readFlow(schemas: ConfigSchemas): FlowControl {
     const concurrency = this.readOption(
       'concurrency',
       schemas.concurrency[concurrencyForm(this.config['concurrency'])],
