@@ -2,7 +2,7 @@ import { BoundedCache } from './bounded-cache.ts';
 import { compileNode, type Evaluate } from './compile-node.ts';
 import { childrenOf, type ExpressionNode } from './expression-node.ts';
 import { FUNCTIONS } from './functions.ts';
-import { parseExpression } from './parse-expression.ts';
+import { AUTHOR_LIMITS, BOUND_VALUES, parseExpression, type TextLimits } from './parse-expression.ts';
 
 /** An expression that has been checked and is ready to be evaluated any number of times. */
 export interface Expression {
@@ -16,9 +16,6 @@ export interface Expression {
 
 export type CompiledExpression = { ok: true; expression: Expression } | { ok: false; message: string };
 
-/** Known to every expression, and empty but for what an interpolation has put there. */
-export const BOUND_VALUES = 'vars';
-
 /** Expressions kept compiled: those of all active functions and of the waits looked at last. */
 const EXPRESSIONS_KEPT = 4096;
 const compiled = new BoundedCache<CompiledExpression>(EXPRESSIONS_KEPT);
@@ -28,11 +25,17 @@ const compiled = new BoundedCache<CompiledExpression>(EXPRESSIONS_KEPT);
  * author: syntax, an unknown variable or function, a limit of execution.md 6.4. Repeats are answered from a cache.
  */
 export function compileExpression(text: string, { variables }: { variables: readonly string[] }): CompiledExpression {
-  return compiled.getOrCreate(`${variables.join(',')}:${text}`, () => compileAnew(text, variables));
+  return compileWith(text, variables, AUTHOR_LIMITS);
 }
 
-function compileAnew(text: string, variables: readonly string[]): CompiledExpression {
-  const parsed = parseExpression(text, [...variables, BOUND_VALUES]);
+/** The same under other limits. */
+export function compileWith(text: string, variables: readonly string[], limits: TextLimits): CompiledExpression {
+  const key = `${limits.bytesMax}:${variables.join(',')}:${text}`;
+  return compiled.getOrCreate(key, () => compileAnew(text, variables, limits));
+}
+
+function compileAnew(text: string, variables: readonly string[], limits: TextLimits): CompiledExpression {
+  const parsed = parseExpression(text, [...variables, BOUND_VALUES], limits);
   if (!parsed.ok) return parsed;
   const { root } = parsed;
   const expression: Expression = { text, variables, root, isVolatile: isVolatile(root), evaluate: compileNode(root) };

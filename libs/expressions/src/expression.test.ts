@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonValue } from '@perdure/domain';
 import { compileExpression, type Expression } from './compile-expression.ts';
@@ -351,4 +352,23 @@ test('only expressions that call for the time are volatile', () => {
 test('the same text over the same variables is compiled once', () => {
   expect(compile('event.data.s == "once"')).toBe(compile('event.data.s == "once"'));
   expect(compile('event.data.s == "once"', ['event', 'async'])).not.toBe(compile('event.data.s == "once"'));
+});
+
+test('no text and no event make it throw', () => {
+  const pieces =
+    'event.data.x event 1 2.5 "a" null int( date( size( has( json_parse( .map(x, .exists(x, .matches( .getHours( .contains( ' +
+    ') ) ) ( [ ] { } : ? , ! - + == < in && || % * / \\ " x \u{1F642}';
+  const text = fc.array(fc.constantFrom(...pieces.split(' ')), { maxLength: 12 }).map((parts) => parts.join(' '));
+  const kindOrMessage = (given: string, x: JsonValue): string => {
+    const compiled = compileExpression(given, { variables: ['event'] });
+    if (!compiled.ok) return compiled.message;
+    return evaluateBoolean(compiled.expression, { event: { data: { x } } }, { now }).kind;
+  };
+
+  fc.assert(
+    fc.property(text, fc.jsonValue(), (given, x) => {
+      expect(kindOrMessage(given, x as JsonValue)).not.toBe('');
+    }),
+    { numRuns: 5000 },
+  );
 });

@@ -8,8 +8,28 @@ import { Failure, INT_MAX } from './value.ts';
 
 export type ParsedExpression = { ok: true; root: ExpressionNode } | { ok: false; message: string };
 
-/** Only the parser of the library is used: evaluation is ours, because the dialect differs from CEL in most operators. */
-const parser = new Environment({ limits: { maxAstNodes: EXPRESSION_NODES_MAX, maxDepth: 100 } });
+/**
+ * How large a text may be. Only the parser of the library is used: evaluation is ours, because the dialect differs from CEL
+ * in most operators.
+ */
+export interface TextLimits {
+  bytesMax: number;
+  parser: Environment;
+}
+
+const DEPTH_MAX = 100;
+
+/** Of what people write. */
+export const AUTHOR_LIMITS: TextLimits = {
+  bytesMax: EXPRESSION_BYTES_MAX,
+  parser: new Environment({ limits: { maxAstNodes: EXPRESSION_NODES_MAX, maxDepth: DEPTH_MAX } }),
+};
+
+/** Of what an interpolation makes of it: each node may have become a text of a few hundred characters. */
+export const RESIDUAL_LIMITS: TextLimits = {
+  bytesMax: 64 * EXPRESSION_BYTES_MAX,
+  parser: new Environment({ limits: { maxAstNodes: 4 * EXPRESSION_NODES_MAX, maxDepth: 4 * DEPTH_MAX } }),
+};
 
 const MACROS: readonly { macro: MacroName; arity: number }[] = [
   { macro: 'exists', arity: 2 },
@@ -32,6 +52,9 @@ const TYPE_NAMES = new Set([
   'type',
 ]);
 
+/** Known to every expression, and empty but for what an interpolation has put there. */
+export const BOUND_VALUES = 'vars';
+
 /** The expression cannot be accepted; the message is for its author. */
 class Unacceptable extends Error {}
 
@@ -39,14 +62,14 @@ class Unacceptable extends Error {}
  * Reads a text into our syntax tree. Unknown variables and functions, wrong numbers of arguments, invalid literal
  * regular expressions and anything above the limits of execution.md 6.4 are errors here, not at evaluation.
  */
-export function parseExpression(text: string, variables: readonly string[]): ParsedExpression {
+export function parseExpression(text: string, variables: readonly string[], limits: TextLimits): ParsedExpression {
   const bytes = Buffer.byteLength(text);
-  if (bytes > EXPRESSION_BYTES_MAX) {
-    return { ok: false, message: `an expression may have ${EXPRESSION_BYTES_MAX} bytes, this one has ${bytes}` };
+  if (bytes > limits.bytesMax) {
+    return { ok: false, message: `an expression may have ${limits.bytesMax} bytes, this one has ${bytes}` };
   }
   if (text.trim() === '') return { ok: false, message: 'the expression is empty' };
   try {
-    const root = new Translation(variables).translate(parser.parse(text).ast, []);
+    const root = new Translation(variables).translate(limits.parser.parse(text).ast, []);
     return { ok: true, root };
   } catch (error) {
     if (error instanceof Unacceptable) return { ok: false, message: error.message };
@@ -149,6 +172,7 @@ class Translation {
     const [variable, ...parts] = args;
     if (variable?.op !== 'id') throw new Unacceptable(`the first argument of ${macro}() must be a variable's name`);
     const element = variable.args;
+    if (element === BOUND_VALUES || TYPE_NAMES.has(element)) throw new Unacceptable(`the name '${element}' is taken`);
     const [first, second] = parts.map((part) => this.translate(part, [...elements, element]));
     const node: MacroNode = { kind: 'macro', macro, over, element, slot: elements.length };
     if (first !== undefined && (macro !== 'map' || second !== undefined)) node.where = first;
