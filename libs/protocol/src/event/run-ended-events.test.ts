@@ -64,6 +64,7 @@ test('a failed run is told twice: finished, and failed under the ID of the run',
 test.each([
   ['{"error":{"error":"InngestErrX: too much","name":"InngestErrX","message":"too much"}}', 'InngestErrX', 'too much'],
   ['"just text"', 'Error', 'just text'],
+  ['{"name":"Mine","message":"m","error":{"name":"Inner","message":"i"}}', 'Mine', 'm'],
   [undefined, 'Error', 'null'],
 ])('the error of a failed run with output %s has name and message', (output, name, message) => {
   const [finished] = runEndedEvents(run({ status: 'Failed', ...(output !== undefined && { output }) }));

@@ -57,7 +57,9 @@ export function correlationIdOf(event: JsonObject): string | undefined {
 /** What a failed run's output tells of its error: the function's own, or the platform's `{"error":{...}}`. */
 export function runErrorOf(output: JsonValue | undefined): SdkError {
   const body = output ?? null;
-  return functionErrorOf(asJsonObject(asJsonObject(body)?.['error']) ?? body);
+  const object = asJsonObject(body);
+  const wrapped = typeof object?.['message'] === 'string' ? undefined : asJsonObject(object?.['error']);
+  return functionErrorOf(wrapped ?? body);
 }
 
 function readEnding(run: EndedRun): Ending {

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import {
   CANCEL_ON_MAX,
-  type ConcurrencyLimit,
-  CONCURRENCY_LIMITS_MAX,
   isTriggerPattern,
   parseDuration,
   parseInstant,
@@ -10,6 +8,7 @@ import {
   TRIGGERS_MAX,
   WAIT_MS_MAX,
 } from '@perdure/domain';
+import { concurrencySchemas, counted } from './concurrency-schemas.ts';
 
 /** What registration needs and cannot decide: both answer what is wrong, or nothing. */
 export interface ConfigChecks {
@@ -44,8 +43,6 @@ function duration(bounds: { min: [number, string]; max: [number, string]; wholeS
     return z.NEVER;
   });
 }
-
-const counted = z.int().min(1);
 
 /** Every option of a function in its wire form, with all rules that concern it alone (execution.md 4). Build it once. */
 export function configSchemas({ checkExpression, checkCron }: ConfigChecks) {
@@ -184,69 +181,4 @@ function cancelSchema(condition: z.ZodType<string>) {
 function isTimeout(text: string): boolean {
   const ms = parseDuration(text);
   return ms === undefined ? parseInstant(text) !== undefined : ms >= 0;
-}
-
-// ---------------------------------------------------------------------------------------------------- concurrency
-
-/** What a function's `concurrency` says: `step` limits requests in progress, `fn` runs in progress. */
-export interface ConcurrencyConfig {
-  step: ConcurrencyLimit[];
-  fn: { limit: number; key?: string }[];
-}
-
-/** The schema of each form that `concurrency` may have: a number, one limit, some limits, or `{fn, step}`. */
-function concurrencySchemas(key: z.ZodType<string | undefined>) {
-  const scope = z
-    .string()
-    .toLowerCase()
-    .pipe(z.enum(['fn', 'env', 'account']))
-    .default('fn');
-  const stepLimit = z.object({ limit: counted.optional(), scope, key }).superRefine((limit, ctx) => {
-    if (limit.scope === 'fn' || limit.key !== undefined) return;
-    ctx.addIssue({ code: 'custom', path: ['scope'], message: `scope ${limit.scope} requires a key` });
-  });
-  const runScope = z.string().toLowerCase().pipe(z.literal('fn', 'expected "fn": runs are limited in one function'));
-  const runLimit = z.object({ limit: counted, scope: runScope.optional(), key });
-  const stepLimits = z.array(stepLimit).max(CONCURRENCY_LIMITS_MAX);
-
-  type StepLimit = z.infer<typeof stepLimit>;
-  const config = (step: StepLimit[], fn: z.infer<typeof runLimit>[] = []): ConcurrencyConfig => ({
-    step: step.flatMap(toLimits).toSorted((a, b) => a.limit - b.limit),
-    fn: fn.map((limit) => ({ limit: limit.limit, ...(limit.key !== undefined && { key: limit.key }) })),
-  });
-  return {
-    number: counted.transform((limit) => config([{ limit, scope: 'fn', key: undefined }])),
-    one: stepLimit.transform((limit) => config([limit])),
-    many: stepLimits.transform((limits) => config(limits)),
-    split: z
-      .object({
-        step: z.preprocess(toArray, stepLimits).optional(),
-        fn: z.preprocess(toArray, z.array(runLimit).max(1)).optional(),
-      })
-      .transform(({ step, fn }) => config(step ?? [], fn)),
-  };
-}
-
-/** Which of the forms this value has. */
-export function concurrencyForm(value: unknown): 'number' | 'one' | 'many' | 'split' {
-  if (Array.isArray(value)) return 'many';
-  if (typeof value !== 'object' || value === null) return 'number';
-  return 'fn' in value || 'step' in value ? 'split' : 'one';
-}
-
-function toArray(value: unknown): unknown {
-  return value === undefined || Array.isArray(value) ? value : [value];
-}
-
-/** An entry without a limit limits nothing. */
-function toLimits({
-  limit,
-  scope,
-  key,
-}: {
-  limit?: number | undefined;
-  scope: ConcurrencyLimit['scope'];
-  key?: string | undefined;
-}): ConcurrencyLimit[] {
-  return limit === undefined ? [] : [{ limit, scope, ...(key !== undefined && { key }) }];
 }

@@ -14,7 +14,8 @@ import { functionIdOf } from '../ids/name-uuid.ts';
 import { asJsonObject, jsonTypeOf } from '../json/parse-json.ts';
 import { normalizeUrl } from './app-url.ts';
 import { codeOfPath, type ConfigProblem, formatPath } from './config-problem.ts';
-import { concurrencyForm, type ConfigSchemas } from './config-schemas.ts';
+import { concurrencyForm } from './concurrency-schemas.ts';
+import type { ConfigSchemas } from './config-schemas.ts';
 
 /** A function as registered: the registry counts its versions. */
 export type RegisteredFunction = Omit<FunctionDefinition, 'version'>;
