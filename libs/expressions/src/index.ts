@@ -1,6 +1,5 @@
 export { anchorsOf, hashAt, type Anchor, type Anchors } from './anchors.ts';
 export { compileExpression, type CompiledExpression, type Expression } from './compile-expression.ts';
-export { eventVariable } from './event-variable.ts';
 export {
   evaluateBoolean,
   evaluateKey,
