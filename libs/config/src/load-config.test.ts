@@ -63,7 +63,7 @@ describe('defaults', () => {
       history: { driver: 'pglite' },
       limits: { eventBytesMax: 3_145_728 },
       log: { level: 'info', format: 'json' },
-      sample: true,
+      sample: false,
     });
   });
 

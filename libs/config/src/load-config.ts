@@ -73,7 +73,7 @@ function build(input: ConfigInput, { values }: ReadOptions): Config {
       level: values['log-level'] ?? (values.verbose === true ? 'debug' : DEFAULTS.logLevel),
       format: isJson ? 'json' : 'pretty',
     },
-    sample: isDev && values['no-sample'] !== true,
+    sample: isDev && values.sample === true,
   };
 }
 

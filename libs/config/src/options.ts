@@ -89,7 +89,7 @@ export const OPTIONS = {
     description: 'folder of the data; in dev, naming one means keeping it',
     defaultText: `./${DEFAULTS.dataDir}`,
   }),
-  'no-sample': option({ kind: onOff, commands: DEV, description: 'do not run the sample application' }),
+  sample: option({ kind: onOff, commands: DEV, description: 'run a sample application beside the server' }),
   'signing-key': option({
     kind: anyText,
     commands: START,
