@@ -18,8 +18,9 @@ import { sleepers } from './scenarios/sleepers.ts';
 import { startUp } from './scenarios/start-up.ts';
 import { runs, steps } from './scenarios/throughput.ts';
 import { startServer, type RunningServer } from './server/start-server.ts';
+import { untilQuiet } from './server/until-quiet.ts';
 
-const SCENARIOS: readonly Scenario[] = [startUp, rest, latency, ingest, runs, steps, sleepers, memory];
+const SCENARIOS: readonly Scenario[] = [startUp, rest, latency, runs, steps, sleepers, ingest, memory];
 
 interface Outcome {
   figures: Figure[];
@@ -62,6 +63,7 @@ async function runScenarios(bench: Bench, chosen: readonly Scenario[]): Promise<
   for (const scenario of chosen) {
     console.error(`measuring ${scenario.measures} ...`);
     try {
+      if (bench.pid !== undefined) await untilQuiet(bench.pid);
       outcome.figures.push(...(await scenario.run(bench)));
     } catch (error) {
       outcome.failures.push({ scenario: scenario.name, why: error instanceof Error ? error.message : String(error) });
