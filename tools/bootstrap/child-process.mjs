@@ -2,7 +2,8 @@
  * Child processes of the bootstrap.
  *
  * Once it passes signals on, each child leads a process group of its own, so that a Ctrl-C at the terminal reaches the
- * bootstrap alone. Invariants:
+ * bootstrap alone. The npm scripts `exec` the bootstrap: a shell between the two would keep npm's signals to itself.
+ * Invariants:
  * 1. A signal that ends the bootstrap (SIGINT, SIGTERM, SIGHUP) reaches every process of the group first, and once.
  * 2. The bootstrap outlives the group and ends as the child did: the same exit code, or the same signal.
  * 3. When the bootstrap or the npm that started it is killed outright, so is a foreground child (exit-with-parent.mjs).
