@@ -1,0 +1,3 @@
+import { describeSdk } from './sdk.contract.ts';
+
+describeSdk('v3');
