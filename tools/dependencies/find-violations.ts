@@ -20,7 +20,7 @@ export interface Repository {
   readonly rootDevDependencies: Readonly<Record<string, string>>;
 }
 
-const TEST_CODE = /\.(?:test|contract|bench|config)\.ts$|\/contract\.ts$|\/(?:test|fixtures|build)\//;
+const TEST_CODE = /\.(?:test|contract|bench|config)\.ts$|\/contract\.ts$|\/(?:test|contract|fixtures|build|bench)\//;
 
 /** What is wrong with the dependencies that a package declares. */
 export function findManifestViolations(repository: Repository, owner: WorkspacePackage): Violation[] {
