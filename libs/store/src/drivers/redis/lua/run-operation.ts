@@ -17,7 +17,9 @@ export type Operation = (tx: Tx, now: number, args: never) => unknown;
 export function runOperation(operations: Record<string, Operation>, keys: string[], args: string[]): string {
   luaTx.prefix = keys[0]!;
   const operation = operations[args[0]!]!;
-  return cmsgpack.pack(operation(luaTx, instantOf(args[2]), cmsgpack.unpack(args[1]!)));
+  // A value of its own: what answers nothing at all would give `pack` no argument.
+  const result = operation(luaTx, instantOf(args[2]), cmsgpack.unpack(args[1]!));
+  return cmsgpack.pack(result);
 }
 
 function instantOf(given: string | undefined): number {
