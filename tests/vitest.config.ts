@@ -1,7 +1,10 @@
 import { defineProject } from 'vitest/config';
 
-/** Tests run the sources of the libraries they use: `perdure-source` is the export condition that names them. */
-const conditions = ['perdure-source', 'node', 'import', 'default'];
+/**
+ * Tests run the sources of the libraries they use: `perdure-source` is the export condition that names them. There is no
+ * other, because Vitest hands all of them to Node: with `import`, the `require` of express would get ES modules.
+ */
+const conditions = ['perdure-source', 'node'];
 
 export default defineProject({
   resolve: { conditions },

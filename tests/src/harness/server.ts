@@ -187,6 +187,5 @@ export async function startServer(options: ServerOptions = {}): Promise<PerdureS
 
 function readyUrl(line: string): string | undefined {
   if (!line.includes('perdure is ready')) return undefined;
-  const entry = JSON.parse(line) as { msg?: string; url?: string };
-  return entry.msg === 'perdure is ready' ? entry.url : undefined;
+  return (JSON.parse(line) as { url?: string }).url;
 }
