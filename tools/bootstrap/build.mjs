@@ -9,7 +9,7 @@ import { readWorkspace } from './workspace.mjs';
 /**
  * Runs every script named `build:*` of every package whose sources, or those of the packages it depends on, have changed
  * since: they make files that the compiler does not (the Lua library of the store, the database template of history).
- * They run before the compiler, on the sources, and write into the package's `dist` or a folder `generated` in its `src`.
+ * They run before the compiler, on the sources, and write into a folder named `generated` of the package.
  */
 export async function generate() {
   const workspace = readWorkspace();
@@ -48,10 +48,11 @@ function isSource(path) {
   return !/\/(?:node_modules|dist|generated)$|\.test\.ts$|\.md$|\.tsbuildinfo$/.test(path);
 }
 
-/** @param {WorkspacePackage} workspacePackage @returns {boolean} false when a `generated` folder of it was emptied */
+/** @param {WorkspacePackage} workspacePackage */
 function hasGeneratedFiles({ folder }) {
-  const files = filesBelow(join(folder, 'src'), () => true).filter((path) => path.includes('/generated/'));
-  return files.length === 0 || files.some((path) => !path.endsWith('/.gitignore'));
+  return filesBelow(folder, (path) => !/\/(?:node_modules|dist|\.gitignore)$/.test(path)).some((path) =>
+    path.includes('/generated/'),
+  );
 }
 
 /** @param {WorkspacePackage[]} workspace @param {WorkspacePackage} start */
