@@ -1,1 +1,1 @@
-export {};
+export { apiRole } from './api.role.ts';

@@ -1,1 +1,1 @@
-export {};
+export { eventApiRole } from './event-api.role.ts';

@@ -1,1 +1,1 @@
-export {};
+export { executorRole } from './executor.role.ts';

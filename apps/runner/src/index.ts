@@ -1,1 +1,1 @@
-export {};
+export { runnerRole } from './runner.role.ts';

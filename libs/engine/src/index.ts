@@ -1,1 +1,16 @@
-export {};
+export { AppPoller, type AppPollerOptions } from './app/app-poller.ts';
+export { putSync, type PutSyncResult } from './app/put-sync.ts';
+export { removeApp } from './app/remove-app.ts';
+export { syncApp, type SyncResult } from './app/sync-app.ts';
+export { EventLoop } from './event/event-loop.ts';
+export { receiveEvents, type ReceiveResult } from './event/receive-events.ts';
+export { FunctionCatalog } from './function/function-catalog.ts';
+export { checkpointSteps, type CheckpointOutcome } from './job/checkpoint-steps.ts';
+export { JobLoop } from './job/job-loop.ts';
+export { HousekeepingLoop } from './outbox/housekeeping-loop.ts';
+export { OutboxLoop } from './outbox/outbox-loop.ts';
+export { CALL_TIMEOUT_MS, LEASE_MS, type EngineSettings, type Ports } from './ports.ts';
+export { functionLimits } from './run/plan-run.ts';
+export { cancelRun } from './run/cancel-run.ts';
+export { isReady } from './ready.ts';
+export { findRun } from './run/find-run.ts';

@@ -1,0 +1,53 @@
+import { Controller, Get, Header, HttpCode, Delete, Inject, Param, UseGuards } from '@nestjs/common';
+import { isUlid, type RunId } from '@perdure/domain';
+import { HttpFailure, PORTS } from '@perdure/boot';
+import { cancelRun, type Ports } from '@perdure/engine';
+import { errorBody, stepsJson } from '@perdure/protocol';
+import type { RunState } from '@perdure/store';
+import { BearerGuard } from './bearer.guard.ts';
+
+/** State that SDKs fetch when it is too large to be sent with a call (sdk-protocol.md 6.6). */
+@Controller('v0/runs')
+@UseGuards(BearerGuard)
+export class RunStateController {
+  private readonly ports: Ports;
+
+  constructor(@Inject(PORTS) ports: Ports) {
+    this.ports = ports;
+  }
+
+  @Get(':runId/batch')
+  @Header('content-type', 'application/json')
+  async batch(@Param('runId') runId: string): Promise<string> {
+    return (await this.state(runId)).events;
+  }
+
+  @Get(':runId/actions')
+  @Header('content-type', 'application/json')
+  async actions(@Param('runId') runId: string): Promise<string> {
+    return stepsJson((await this.state(runId)).steps);
+  }
+
+  @Delete(':runId')
+  @HttpCode(204)
+  async cancel(@Param('runId') runId: string): Promise<void> {
+    const result = await cancelRun(this.ports, parseRunId(runId));
+    if (result === 'unknown') throw failure(404, 'A function run with the given ID could not be found');
+    if (result === 'ended') throw failure(409, 'This function has already completed');
+  }
+
+  private async state(runId: string): Promise<RunState> {
+    const state = await this.ports.store.findRunState(parseRunId(runId));
+    if (state === undefined) throw failure(410, `runtime state is no longer available for runID: ${runId}`);
+    return state;
+  }
+}
+
+function parseRunId(text: string): RunId {
+  if (!isUlid(text)) throw failure(400, 'The run ID specified is invalid');
+  return text;
+}
+
+function failure(status: number, error: string): HttpFailure {
+  return new HttpFailure(status, errorBody({ status, error }));
+}

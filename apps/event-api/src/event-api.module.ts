@@ -1,0 +1,15 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { PORTS } from '@perdure/boot';
+import type { Ports } from '@perdure/engine';
+import { EventsController } from './controllers/events.controller.ts';
+
+@Module({})
+export class EventApiModule {
+  static with(ports: Ports): DynamicModule {
+    return {
+      module: EventApiModule,
+      controllers: [EventsController],
+      providers: [{ provide: PORTS, useValue: ports }],
+    };
+  }
+}

@@ -1,0 +1,55 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { errorBody } from '@perdure/protocol';
+import type { Logger } from '@perdure/telemetry';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** A failure with the body that its family of endpoints answers (sdk-protocol.md 11.2). */
+export class HttpFailure extends Error {
+  readonly status: number;
+  readonly body: unknown;
+
+  constructor(status: number, body: unknown) {
+    super(`HTTP ${status}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** The one place where an exception becomes an HTTP status. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  private readonly log: Logger;
+
+  constructor(log: Logger) {
+    this.log = log;
+  }
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
+    const request = http.getRequest<FastifyRequest>();
+    const { status, body } = this.answer(error, request);
+    void reply.status(status).send(body);
+  }
+
+  private answer(error: unknown, request: FastifyRequest): { status: number; body: unknown } {
+    if (error instanceof HttpFailure) return { status: error.status, body: error.body };
+    const status = statusOf(error);
+    const message = error instanceof Error ? error.message : String(error);
+    if (status >= 500) this.log.error('a request failed', { method: request.method, path: pathOf(request), error });
+    const text = status >= 500 ? 'The server could not handle the request; try again.' : message;
+    if (pathOf(request).startsWith('/e/')) return { status, body: { ids: [], status, error: text } };
+    return { status, body: errorBody({ status, error: text }) };
+  }
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof HttpException) return error.getStatus();
+  // Fastify's own refusals (body too large, bad URL) carry a status.
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : 500;
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?')[0] ?? '/';
+}

@@ -1,0 +1,3 @@
+/** Injection tokens: always named, since injection by type would need emitted metadata. */
+export const PORTS = Symbol('PORTS');
+export const CONFIG = Symbol('CONFIG');

@@ -1,0 +1,73 @@
+import { DEFAULT_ENV_ID } from '@perdure/domain';
+import { BackgroundLoop } from '../loop/background-loop.ts';
+import type { Ports } from '../ports.ts';
+import { putSync, type PutSyncResult } from './put-sync.ts';
+
+export interface AppPollerOptions {
+  /** URLs the operator named. */
+  urls: string[];
+  /** Ask apps for changes again and again; otherwise only those that have not synced yet or failed. */
+  poll: boolean;
+  intervalMs: number;
+}
+
+/**
+ * Keeps applications in sync: asks the named URLs, and the apps that registered, to register anew at each interval.
+ * A failure is logged when it begins and when it ends, not each time.
+ */
+export class AppPoller {
+  private readonly ports: Ports;
+  private readonly options: AppPollerOptions;
+  private readonly loop: BackgroundLoop;
+  /** Last failure by URL. */
+  private readonly failing = new Map<string, string>();
+  private readonly synced = new Set<string>();
+
+  constructor(ports: Ports, options: AppPollerOptions) {
+    this.ports = ports;
+    this.options = options;
+    this.loop = new BackgroundLoop({ name: 'poll apps', log: ports.log, pass: () => this.pass() });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  private async pass(): Promise<number> {
+    const apps = await this.ports.registry.listApps(DEFAULT_ENV_ID);
+    const urls = new Set([...this.options.urls, ...apps.map((app) => app.url).filter((url) => url.startsWith('http'))]);
+    await Promise.all([...urls].filter((url) => this.isDue(url)).map((url) => this.sync(url)));
+    return this.options.intervalMs;
+  }
+
+  private isDue(url: string): boolean {
+    if (this.options.poll || this.failing.has(url)) return true;
+    return this.options.urls.includes(url) && !this.synced.has(url);
+  }
+
+  private async sync(url: string): Promise<void> {
+    this.note(url, await putSync(this.ports, url));
+    const app = (await this.ports.registry.listApps(DEFAULT_ENV_ID)).find((known) => known.url === url);
+    const failure = this.failing.get(url);
+    if (app === undefined || app.error?.message === failure) return;
+    const error = failure === undefined ? undefined : { code: 'unreachable', message: failure };
+    await this.ports.registry.recordAppError(app.id, error, this.ports.clock.now());
+  }
+
+  private note(url: string, result: PutSyncResult): void {
+    const { log } = this.ports;
+    if (result.kind === 'synced') {
+      this.synced.add(url);
+      if (this.failing.delete(url)) log.info('an app can be reached again', { url });
+      return;
+    }
+    const before = this.failing.get(url);
+    this.failing.set(url, result.message);
+    if (before !== result.message)
+      log.warn('an app could not be synced', { url, code: result.code, reason: result.message });
+  }
+}

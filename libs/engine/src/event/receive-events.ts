@@ -1,0 +1,44 @@
+import { parseEventRequest, toStoredEvent, seededEventIds, type EventRequestResult } from '@perdure/protocol';
+import type { Event, EventId } from '@perdure/domain';
+import type { Ports } from '../ports.ts';
+
+export type ReceiveResult =
+  | { kind: 'accepted'; ids: EventId[] }
+  /** `ids` are those of the events before the bad one, which were accepted. */
+  | { kind: 'rejected'; ids: EventId[]; message: string; field?: string };
+
+/**
+ * Takes a request of events in: checks it, gives each event its ID, appends them to the stream. When this resolves the
+ * events are durable; when it throws none was acknowledged and the sender should try again (sdk-protocol.md 2).
+ */
+export async function receiveEvents(
+  ports: Ports,
+  request: { body: string; contentType?: string; seed?: string },
+): Promise<ReceiveResult> {
+  const now = ports.clock.now();
+  const parsed = parseEventRequest(request.body, {
+    now,
+    eventId: eventIds(ports, request.seed, now),
+    eventBytesMax: ports.settings.eventBytesMax,
+    ...(request.contentType !== undefined && { contentType: request.contentType }),
+  });
+  await append(ports, parsed.events);
+  return answer(parsed);
+}
+
+function eventIds(ports: Ports, seed: string | undefined, now: number): (index: number) => EventId {
+  const seeded = seed === undefined ? undefined : seededEventIds(seed);
+  return seeded ?? (() => ports.ids.ulid(now));
+}
+
+async function append(ports: Ports, events: Event[]): Promise<void> {
+  if (events.length === 0) return;
+  await ports.stream.append(events.map((event) => ({ id: event.internalId, body: toStoredEvent(event) })));
+}
+
+function answer(parsed: EventRequestResult): ReceiveResult {
+  const ids = parsed.events.map((event) => event.internalId);
+  if (parsed.kind === 'accepted') return { kind: 'accepted', ids };
+  const { message, field } = parsed;
+  return { kind: 'rejected', ids, message, ...(field !== undefined && { field }) };
+}

@@ -1,0 +1,77 @@
+import { DEFAULT_ENV_ID, type FunctionDefinition, type FunctionId } from '@perdure/domain';
+import type { Bus } from '@perdure/bus';
+import type { Registry } from '@perdure/history';
+import type { Logger } from '@perdure/telemetry';
+import { FunctionIndex } from './function-index.ts';
+
+/** How often the registry is asked whether it changed, should the hint be lost. */
+export const CATALOG_POLL_MS = 2_000;
+
+/**
+ * The registered functions, cached in this process. Reloaded when a hint says that they changed, and when the
+ * registry's revision does. When the database cannot be reached the last known functions stay in use.
+ */
+export class FunctionCatalog {
+  private current = new FunctionIndex([], []);
+  private revision = -1;
+  private loading: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private unsubscribe: (() => void) | undefined;
+  private readonly registry: Registry;
+  private readonly bus: Bus;
+  private readonly log: Logger;
+
+  constructor({ registry, bus, log }: { registry: Registry; bus: Bus; log: Logger }) {
+    this.registry = registry;
+    this.bus = bus;
+    this.log = log;
+  }
+
+  get index(): FunctionIndex {
+    return this.current;
+  }
+
+  /** Loads, and keeps up with changes until `stop`. Fails when the first load does. */
+  async start(): Promise<void> {
+    await this.reload();
+    this.unsubscribe = this.bus.subscribe('functions-changed', () => this.refresh());
+    this.timer = setInterval(() => this.refresh(), CATALOG_POLL_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.unsubscribe?.();
+    await this.loading?.catch(() => undefined);
+  }
+
+  /** The index after all changes made before this call. */
+  async reload(): Promise<void> {
+    // A load under way may have read before the change: it is waited for, and another one made.
+    await this.loading?.catch(() => undefined);
+    this.loading = this.load().finally(() => (this.loading = undefined));
+    await this.loading;
+  }
+
+  /** The function, asking the registry when it is not cached: runs may be older than this process. */
+  async findFunction(id: FunctionId): Promise<FunctionDefinition | undefined> {
+    const known = this.current.findById(id);
+    if (known) return known;
+    await this.reload();
+    return this.current.findById(id);
+  }
+
+  private refresh(): void {
+    if (this.loading) return;
+    this.loading = this.load()
+      .catch((error: unknown) => this.log.warn('functions could not be reloaded', { error }))
+      .finally(() => (this.loading = undefined));
+  }
+
+  private async load(): Promise<void> {
+    const revision = await this.registry.revision();
+    if (revision === this.revision) return;
+    const { active, archived } = await this.registry.listFunctions(DEFAULT_ENV_ID);
+    this.current = new FunctionIndex(active, archived);
+    this.revision = revision;
+  }
+}

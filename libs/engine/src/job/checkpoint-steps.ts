@@ -1,0 +1,42 @@
+import type { Checkpoint } from '@perdure/protocol';
+import type { Ports } from '../ports.ts';
+import { stateTooLarge, stepsOverflowed } from './decide-commit.ts';
+
+export type CheckpointOutcome = 'saved' | 'stale' | 'run-gone' | 'too-large';
+
+/**
+ * Saves steps that the SDK completed while its call goes on (sdk-protocol.md 9.1.1). They are saved when this
+ * resolves. A run that grows past its limits ends as Failed here, since no answer of the call could mend it.
+ */
+export async function checkpointSteps(ports: Ports, request: Checkpoint): Promise<CheckpointOutcome> {
+  const { store, settings } = ports;
+  const result = await store.checkpoint({
+    runId: request.runId,
+    lease: request.lease,
+    ...(request.generation !== undefined && { generation: request.generation }),
+    saves: request.saves,
+    leaseMs: settings.leaseMs,
+    limits: { stepsMax: settings.stepsMax, stateBytesMax: settings.stateBytesMax },
+  });
+  switch (result) {
+    case 'saved':
+    case 'stale':
+    case 'run-gone':
+      return result;
+    case 'too-many-steps':
+    case 'state-too-large':
+      return endOverflowed(ports, request, result);
+  }
+}
+
+async function endOverflowed(
+  ports: Ports,
+  { runId, lease }: Checkpoint,
+  cause: 'too-many-steps' | 'state-too-large',
+): Promise<CheckpointOutcome> {
+  const { stepsMax, stateBytesMax } = ports.settings;
+  const failure = cause === 'too-many-steps' ? stepsOverflowed(stepsMax) : stateTooLarge(stateBytesMax);
+  await ports.store.finalize({ runId, lease, status: 'Failed', output: failure.output });
+  ports.bus.publish('outbox-filled', {});
+  return 'too-large';
+}

@@ -1,0 +1,130 @@
+import type { Op, SdkAnswer } from '@perdure/protocol';
+import { describe, expect, test } from 'vitest';
+import { type Commit, decideCommit, type DecideCommitInput, OPS_MAX } from './decide-commit.ts';
+
+const now = Date.UTC(2026, 10, 21, 12);
+const base = { displayName: 'step', isRace: false };
+const error = { name: 'Error', message: 'boom' };
+const done = (hash: string, more: Partial<{ isRace: boolean }> = {}): Op => ({
+  kind: 'step-done',
+  hash,
+  memo: '{"data":1}',
+  ...base,
+  ...more,
+});
+const planned = (hash: string): Op => ({ kind: 'step-planned', hash, ...base });
+const sleep = (hash: string, duration: string): Op => ({ kind: 'sleep', hash, duration, ...base });
+const stepError = (hash: string): Op => ({ kind: 'step-error', hash, error, memo: '{"error":{}}', ...base });
+
+function decide(answer: SdkAnswer, job: Partial<DecideCommitInput['job']> = {}): Commit {
+  return decideCommit({ answer, job: { attempt: 0, attemptsMax: 5, ...job }, now, random: 0, backoff: {} });
+}
+
+function decideOps(ops: Op[], more: Partial<Extract<SdkAnswer, { kind: 'ops' }>> = {}, job = {}): Commit {
+  return decide({ kind: 'ops', ops, noRetry: false, ...more }, job);
+}
+
+describe('steps', () => {
+  test('one step that is done is saved, alone', () => {
+    expect(decideOps([done('a')], { requestVersion: 2 })).toEqual({
+      kind: 'advance',
+      saves: [{ hash: 'a', memo: '{"data":1}', isRace: false }],
+      plans: [],
+      isParallel: false,
+      discover: false,
+      requestVersion: 2,
+    });
+  });
+
+  test('[P76] more than one op is parallel; lazy ones do not count', () => {
+    expect(decideOps([planned('a'), planned('b')])).toMatchObject({ isParallel: true });
+    expect(decideOps([planned('a'), { kind: 'none' }])).toMatchObject({ isParallel: false });
+  });
+
+  test('[P74] a discovery request saves and plans nothing and asks for a discovery', () => {
+    const op: Op = { kind: 'discover', hash: 'd', ...base };
+
+    expect(decideOps([op])).toEqual({ kind: 'advance', saves: [], plans: [], isParallel: false, discover: true });
+  });
+
+  test('race marks reach the store', () => {
+    expect(decideOps([done('a', { isRace: true })])).toMatchObject({ saves: [{ isRace: true }] });
+  });
+});
+
+describe('step errors', () => {
+  test('[P56] a retriable one repeats the job and saves nothing', () => {
+    expect(decideOps([stepError('a')])).toEqual({ kind: 'retry', notBefore: now + 15_000, error, saves: [] });
+  });
+
+  test('[P56][P53] after the last attempt it is saved as the outcome of the step, whatever the SDK says', () => {
+    expect(decideOps([stepError('a')], {}, { attempt: 4 })).toMatchObject({
+      kind: 'advance',
+      saves: [{ hash: 'a', memo: '{"error":{}}' }],
+    });
+  });
+
+  test('[E41] one marked as not retriable is saved at once', () => {
+    expect(decideOps([stepError('a')], { noRetry: true })).toMatchObject({ kind: 'advance', saves: [{ hash: 'a' }] });
+  });
+
+  test('steps that ended in the same answer are saved although the job is repeated', () => {
+    const commit = decideOps([done('a'), stepError('b')], { retryAt: now + 3_000 });
+
+    expect(commit).toMatchObject({ kind: 'retry', notBefore: now + 3_000, saves: [{ hash: 'a' }] });
+  });
+});
+
+describe('sleeps', () => {
+  const wakeAt = (duration: string): unknown => {
+    const commit = decideOps([sleep('s', duration)]);
+    return commit.kind === 'advance' ? commit.plans : commit;
+  };
+
+  test.each([
+    ['1s', now + 1_000],
+    ['2026-11-21T12:00:03.5Z', now + 3_500],
+    ['', now],
+    ['0', now],
+  ])('[P60] "%s" ends when it says', (duration, at) => {
+    expect(wakeAt(duration)).toEqual([{ kind: 'sleep', hash: 's', isRace: false, wakeAt: at }]);
+  });
+
+  test('[E56] a negative duration ends now', () => {
+    expect(wakeAt('-5s')).toEqual([{ kind: 'sleep', hash: 's', isRace: false, wakeAt: now }]);
+  });
+
+  test.each(['400d', '2028-01-01T00:00:00Z'])('[E57][P61] %s fails the run', (duration) => {
+    expect(wakeAt(duration)).toMatchObject({ kind: 'fail', error: { name: 'InngestErrTimeoutTooLong' } });
+  });
+
+  test('text that is no duration fails the run instead of repeating it for ever', () => {
+    expect(wakeAt('soon')).toMatchObject({ kind: 'fail', error: { name: 'InvalidSleep' } });
+  });
+});
+
+describe('the end of a run', () => {
+  test('[P72] a completion among ops completes the run', () => {
+    const end: Op = { kind: 'run-complete', hash: 'c', output: '{"ok":true}', ...base };
+
+    expect(decideOps([done('a'), end])).toEqual({ kind: 'complete', output: '{"ok":true}' });
+  });
+
+  test('[P44] a plain completion completes it', () => {
+    expect(decide({ kind: 'completed', output: '1' })).toEqual({ kind: 'complete', output: '1' });
+  });
+
+  test('[P48] a failed attempt is repeated while attempts are left, and only if it may be', () => {
+    const failed: SdkAnswer = { kind: 'failed', error, output: '{}', isRetriable: true };
+
+    expect(decide(failed)).toMatchObject({ kind: 'retry' });
+    expect(decide(failed, { attempt: 4 })).toEqual({ kind: 'fail', output: '{}', error });
+    expect(decide({ ...failed, isRetriable: false })).toEqual({ kind: 'fail', output: '{}', error });
+  });
+
+  test('more ops than allowed in one answer fail the run', () => {
+    const ops = Array.from({ length: OPS_MAX + 1 }, (_, i) => planned(String(i)));
+
+    expect(decideOps(ops)).toMatchObject({ kind: 'fail', error: { name: 'InngestErrFunctionOverflowed' } });
+  });
+});

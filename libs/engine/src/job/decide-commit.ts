@@ -1,0 +1,200 @@
+import {
+  assertNever,
+  decideAfterFailure,
+  type BackoffPolicy,
+  type EpochMs,
+  parseDuration,
+  parseInstant,
+  WAIT_MS_MAX,
+} from '@perdure/domain';
+import { canonicalJson, type Op, type SdkAnswer, type SdkError } from '@perdure/protocol';
+import type { StepPlan, StepSave } from '@perdure/store';
+
+/** Ops in one answer (sdk-protocol.md 7.4). */
+export const OPS_MAX = 1000;
+
+/** What is done about an answer; the executor carries it out in one operation (two for `save-then-retry`). */
+export type Commit =
+  | {
+      kind: 'advance';
+      saves: StepSave[];
+      plans: StepPlan[];
+      isParallel: boolean;
+      discover: boolean;
+      requestVersion?: number;
+    }
+  | { kind: 'retry'; notBefore: EpochMs; error: SdkError; saves: StepSave[] }
+  | { kind: 'complete'; output: string }
+  | { kind: 'fail'; output: string; error: SdkError };
+
+export interface DecideCommitInput {
+  answer: SdkAnswer;
+  job: { attempt: number; attemptsMax: number };
+  now: EpochMs;
+  /** Uniform in [0, 1). */
+  random: number;
+  backoff: BackoffPolicy;
+}
+
+type StepOp = Exclude<Op, { kind: 'none' }>;
+
+/** Decides what an attempt's answer does to its run (sdk-protocol.md 7, execution.md 5.4 to 5.6). Pure. */
+export function decideCommit(input: DecideCommitInput): Commit {
+  const { answer } = input;
+  switch (answer.kind) {
+    case 'completed':
+      return { kind: 'complete', output: answer.output };
+    case 'failed':
+      return afterFailedAttempt(answer, input);
+    case 'ops':
+      return afterOps(answer, input);
+    default:
+      return assertNever(answer);
+  }
+}
+
+function afterFailedAttempt(answer: Extract<SdkAnswer, { kind: 'failed' }>, input: DecideCommitInput): Commit {
+  const next = decideAfterFailure(
+    {
+      ...input.job,
+      isRetriable: answer.isRetriable,
+      ...(answer.retryAt !== undefined && { retryAt: answer.retryAt }),
+    },
+    { now: input.now, random: input.random, policy: input.backoff },
+  );
+  if (next.kind === 'retry') return { kind: 'retry', notBefore: next.notBefore, error: answer.error, saves: [] };
+  return { kind: 'fail', output: answer.output, error: answer.error };
+}
+
+function afterOps(answer: Extract<SdkAnswer, { kind: 'ops' }>, input: DecideCommitInput): Commit {
+  if (answer.ops.length > OPS_MAX) return tooManySteps();
+  const ops = answer.ops.filter((op) => op.kind !== 'none');
+  const end = ops.find((op) => op.kind === 'run-complete');
+  if (end) return { kind: 'complete', output: end.output };
+
+  const error = ops.find((op) => op.kind === 'step-error');
+  const saves = ops.flatMap(saveOf);
+  if (error) {
+    const next = decideAfterFailure(
+      { ...input.job, isRetriable: !answer.noRetry, ...(answer.retryAt !== undefined && { retryAt: answer.retryAt }) },
+      { now: input.now, random: input.random, policy: input.backoff },
+    );
+    if (next.kind === 'retry') return { kind: 'retry', notBefore: next.notBefore, error: error.error, saves };
+    saves.push({ hash: error.hash, memo: error.memo, isRace: error.isRace });
+  }
+  return advance(ops, saves, answer.requestVersion, input);
+}
+
+function advance(
+  ops: StepOp[],
+  saves: StepSave[],
+  requestVersion: number | undefined,
+  input: DecideCommitInput,
+): Commit {
+  const plans: StepPlan[] = [];
+  for (const op of ops) {
+    const plan = planOf(op, input);
+    if (plan === undefined) continue;
+    if (plan.kind === 'fail') return plan;
+    plans.push(plan);
+  }
+  const counted = ops.filter((op) => op.kind !== 'defer-add' && op.kind !== 'defer-abort');
+  return {
+    kind: 'advance',
+    saves,
+    plans,
+    isParallel: counted.length > 1,
+    discover: counted.some((op) => op.kind === 'discover'),
+    ...(requestVersion !== undefined && { requestVersion }),
+  };
+}
+
+function saveOf(op: StepOp): StepSave[] {
+  if (op.kind !== 'step-done' && op.kind !== 'step-failed') return [];
+  return [{ hash: op.hash, memo: op.memo, isRace: op.isRace }];
+}
+
+function planOf(op: StepOp, { now, job }: DecideCommitInput): StepPlan | Extract<Commit, { kind: 'fail' }> | undefined {
+  switch (op.kind) {
+    case 'step-planned':
+      return { kind: 'run', hash: op.hash, isRace: op.isRace, attemptsMax: job.attemptsMax };
+    case 'sleep':
+      return planSleep(op, now);
+    case 'wait-for-event':
+    case 'invoke':
+    case 'wait-for-signal':
+    case 'ai-gateway':
+    case 'gateway':
+    case 'defer-add':
+    case 'defer-abort':
+      return notYet(op);
+    case 'step-done':
+    case 'step-error':
+    case 'step-failed':
+    case 'run-complete':
+    case 'discover':
+      return undefined;
+    default:
+      return assertNever(op);
+  }
+}
+
+function planSleep(op: Extract<Op, { kind: 'sleep' }>, now: EpochMs): StepPlan | Extract<Commit, { kind: 'fail' }> {
+  const instant = parseInstant(op.duration);
+  const durationMs = instant === undefined ? sleepMs(op.duration) : instant - now;
+  if (durationMs === undefined) {
+    return failRun(
+      'InvalidSleep',
+      `The sleep "${op.duration}" of step "${op.displayName}" is neither a duration nor an instant.`,
+    );
+  }
+  if (durationMs > WAIT_MS_MAX) {
+    return failRun(
+      'InngestErrTimeoutTooLong',
+      `The sleep "${op.duration}" ends more than one year in the future; sleeps may last at most one year.`,
+    );
+  }
+  return {
+    kind: 'sleep',
+    hash: op.hash,
+    isRace: op.isRace,
+    wakeAt: instant ?? now + Math.ceil(Math.max(0, durationMs)),
+  };
+}
+
+function sleepMs(text: string): number | undefined {
+  return text.trim() === '' ? 0 : parseDuration(text);
+}
+
+function tooManySteps(): Commit {
+  return failRun(
+    'InngestErrFunctionOverflowed',
+    `The function run exceeded the limit of ${OPS_MAX} operations in one response.`,
+  );
+}
+
+function notYet(op: StepOp): Extract<Commit, { kind: 'fail' }> {
+  return failRun(
+    'UnsupportedOperation',
+    `This version of Perdure does not support "${op.kind}", asked for by step "${op.displayName}".`,
+  );
+}
+
+/** The end of a run that the platform itself decides on: no retry can help (sdk-protocol.md 7.7). */
+export function failRun(name: string, message: string): Extract<Commit, { kind: 'fail' }> {
+  const error: SdkError = { name, message };
+  return { kind: 'fail', error, output: canonicalJson({ error: { error: `${name}: ${message}`, name, message } }) };
+}
+
+/** The run's steps exceed the limit. */
+export function stepsOverflowed(stepsMax: number): Extract<Commit, { kind: 'fail' }> {
+  return failRun('InngestErrFunctionOverflowed', `The function run exceeded the step limit of ${stepsMax} steps.`);
+}
+
+/** The run's memoised state exceeds the limit. */
+export function stateTooLarge(stateBytesMax: number): Extract<Commit, { kind: 'fail' }> {
+  return failRun(
+    'InngestErrStateOverflowed',
+    `The function run exceeded the state size limit of ${stateBytesMax} bytes.`,
+  );
+}

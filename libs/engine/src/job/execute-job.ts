@@ -1,0 +1,248 @@
+import { assertNever, type FunctionDefinition } from '@perdure/domain';
+import {
+  buildCallBody,
+  callHeaders,
+  callUrl,
+  canonicalJson,
+  queueItemRef,
+  requestIdOf,
+  type SdkAnswer,
+  transportFailure,
+} from '@perdure/protocol';
+import type { ClaimedJob, RunState } from '@perdure/store';
+import type { Ports } from '../ports.ts';
+import { type Commit, decideCommit, stateTooLarge, stepsOverflowed } from './decide-commit.ts';
+import { stateAfterSaves, stateOf } from './run-cache.ts';
+
+/** Why a job's processing ended, for the loop. */
+export type JobEnd = { hasReady: boolean };
+
+/**
+ * Calls the application for a claimed job and commits what it answered; goes on with the next job of the run for as
+ * long as the store hands one back (execution.md 5.1). `onJob` is told each job as it is taken, so that its lease is kept.
+ *
+ * A crash anywhere is safe: until the commit the lease runs out and the job is claimed again; after it the next job
+ * exists. What the store answers with `stale` or `run-gone` is dropped.
+ */
+export async function executeJob(
+  ports: Ports,
+  claimed: ClaimedJob,
+  { onJob, signal }: { onJob: (job: ClaimedJob) => void; signal: AbortSignal },
+): Promise<JobEnd> {
+  let job: ClaimedJob | undefined = claimed;
+  let known: RunState | undefined;
+  let hasReady = false;
+  while (job !== undefined) {
+    onJob(job);
+    const state = stateOf(job, known);
+    const commit = await attempt(ports, job, state, signal);
+    if (commit === 'aborted') return { hasReady };
+    const end: Committed = await carryOut(ports, job, state, commit, signal.aborted);
+    hasReady ||= end.hasReady;
+    known = end.state;
+    job = end.next;
+  }
+  return { hasReady };
+}
+
+async function attempt(
+  ports: Ports,
+  job: ClaimedJob,
+  state: RunState,
+  signal: AbortSignal,
+): Promise<Commit | 'aborted'> {
+  const fn = await ports.catalog.findFunction(job.run.functionId);
+  const answer = fn === undefined ? functionMissing(job) : await call(ports, fn, job, state, signal);
+  if (answer === 'aborted') return 'aborted';
+  if (answer.kind === 'failed' && answer.code !== undefined) {
+    ports.log.info('a call failed', { ...facts(job), code: answer.code, reason: answer.error.message });
+  }
+  return decideCommit({
+    answer,
+    job,
+    now: ports.clock.now(),
+    random: ports.ids.random(),
+    backoff: ports.settings.backoff,
+  });
+}
+
+async function call(
+  ports: Ports,
+  fn: FunctionDefinition,
+  job: ClaimedJob,
+  state: RunState,
+  signal: AbortSignal,
+): Promise<SdkAnswer | 'aborted'> {
+  const { settings, clock } = ports;
+  const { run, jobId, generation } = job;
+  const { runId, requestVersion } = run;
+  const requestId = requestIdOf({ runId, jobId, generation });
+  const body = buildCallBody({
+    functionId: fn.id,
+    runId,
+    jobId,
+    queueItemRef: queueItemRef(job),
+    requestId,
+    attempt: job.attempt,
+    attemptsMax: job.attemptsMax,
+    generation,
+    requestVersion,
+    forcePlan: run.forcePlan,
+    ...state,
+    stackPosition: job.stackPosition,
+  });
+  const signingKey = settings.signingKeys[0];
+  const headers = callHeaders({
+    body,
+    runId,
+    jobId,
+    target: job.target,
+    requestId,
+    generation,
+    requestVersion,
+    accountId: run.accountId,
+    appId: run.appId,
+    functionId: fn.id,
+    serverKind: settings.serverKind,
+    ...(signingKey !== undefined && { signing: { key: signingKey, unixSeconds: Math.floor(clock.now() / 1000) } }),
+  });
+  const url = callUrl(fn.url, { slug: fn.slug, target: job.target });
+  const answer = await ports.invoker.call({ url, headers, body, timeoutMs: settings.callTimeoutMs, signal });
+  return signal.aborted ? 'aborted' : answer;
+}
+
+function functionMissing(job: ClaimedJob): SdkAnswer {
+  return transportFailure('unknown', `The function ${job.run.functionId} is not registered.`);
+}
+
+interface Committed {
+  hasReady: boolean;
+  next?: ClaimedJob;
+  state?: RunState;
+}
+
+/** The only place that acts on a `Commit`. */
+async function carryOut(
+  ports: Ports,
+  job: ClaimedJob,
+  state: RunState,
+  commit: Commit,
+  isDraining: boolean,
+): Promise<Committed> {
+  switch (commit.kind) {
+    case 'advance':
+      return advance(ports, job, state, commit, isDraining);
+    case 'retry':
+      return retry(ports, job, commit);
+    case 'complete':
+      return finalize(ports, job, { status: 'Completed', output: commit.output });
+    case 'fail':
+      ports.log.info('a run failed', { ...facts(job), error: commit.error.name, reason: commit.error.message });
+      return finalize(ports, job, { status: 'Failed', output: commit.output });
+    default:
+      return assertNever(commit);
+  }
+}
+
+async function advance(
+  ports: Ports,
+  job: ClaimedJob,
+  state: RunState,
+  commit: Extract<Commit, { kind: 'advance' }>,
+  isDraining: boolean,
+): Promise<Committed> {
+  const { settings, ids, store } = ports;
+  const { saves, plans, isParallel, discover, requestVersion } = commit;
+  const after = saves.length === 0 ? state : stateAfterSaves(state, saves);
+  const result = await store.advance({
+    runId: job.run.runId,
+    lease: { jobId: job.jobId, token: job.token },
+    saves,
+    plans,
+    isParallel,
+    discover,
+    ...(requestVersion !== undefined && { requestVersion }),
+    attemptsMax: job.attemptsMax,
+    limits: { stepsMax: settings.stepsMax, stateBytesMax: settings.stateBytesMax },
+    ...(!isDraining && {
+      chain: { token: ids.token(), leaseMs: settings.leaseMs, knownStack: after.stack.length },
+    }),
+  });
+  switch (result.kind) {
+    case 'advanced':
+      return { hasReady: result.hasReady, state: after, ...(result.next && { next: result.next }) };
+    case 'stale':
+    case 'run-gone':
+      ports.log.debug('an answer came too late', { ...facts(job), outcome: result.kind });
+      return { hasReady: false };
+    case 'too-many-steps':
+      return carryOut(ports, job, state, stepsOverflowed(settings.stepsMax), isDraining);
+    case 'state-too-large':
+      return carryOut(ports, job, state, stateTooLarge(settings.stateBytesMax), isDraining);
+    case 'signal-conflict':
+      return carryOut(ports, job, state, signalConflict(), isDraining);
+    default:
+      return assertNever(result);
+  }
+}
+
+function signalConflict(): Commit {
+  const message = 'Signal conflict; signal wait already exists for another run';
+  return {
+    kind: 'fail',
+    error: { name: 'Error', message },
+    output: canonicalJson({ error: { error: `Error: ${message}`, name: 'Error', message } }),
+  };
+}
+
+async function retry(
+  ports: Ports,
+  job: ClaimedJob,
+  { notBefore, error, saves }: Extract<Commit, { kind: 'retry' }>,
+): Promise<Committed> {
+  const { settings, store } = ports;
+  const lease = { jobId: job.jobId, token: job.token };
+  if (saves.length > 0) {
+    const saved = await store.checkpoint({
+      runId: job.run.runId,
+      lease,
+      saves,
+      leaseMs: settings.leaseMs,
+      limits: { stepsMax: settings.stepsMax, stateBytesMax: settings.stateBytesMax },
+    });
+    if (saved === 'too-many-steps') return finalizeFailed(ports, job, stepsOverflowed(settings.stepsMax));
+    if (saved === 'state-too-large') return finalizeFailed(ports, job, stateTooLarge(settings.stateBytesMax));
+  }
+  const inMs = notBefore - ports.clock.now();
+  ports.log.info('an attempt failed and will be repeated', {
+    ...facts(job),
+    error: error.name,
+    reason: error.message,
+    inMs,
+  });
+  await store.retry({ lease, notBefore, reason: 'failure' });
+  return { hasReady: true };
+}
+
+function finalizeFailed(ports: Ports, job: ClaimedJob, commit: Commit): Promise<Committed> {
+  return finalize(ports, job, { status: 'Failed', output: commit.kind === 'fail' ? commit.output : 'null' });
+}
+
+async function finalize(
+  ports: Ports,
+  job: ClaimedJob,
+  end: { status: 'Completed' | 'Failed'; output: string },
+): Promise<Committed> {
+  const lease = { jobId: job.jobId, token: job.token };
+  const result = await ports.store.finalize({ runId: job.run.runId, lease, ...end });
+  if (result === 'finalized') {
+    ports.bus.publish('outbox-filled', {});
+    ports.log.debug('a run ended', { ...facts(job), status: end.status });
+  }
+  // What the ended run held may have freed others.
+  return { hasReady: true };
+}
+
+function facts(job: ClaimedJob): Record<string, unknown> {
+  return { runId: job.run.runId, functionId: job.run.functionId, target: job.target, attempt: job.attempt };
+}

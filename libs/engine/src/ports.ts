@@ -1,0 +1,50 @@
+import type { BackoffPolicy, Clock, Ids } from '@perdure/domain';
+import type { Bus } from '@perdure/bus';
+import type { EventStream } from '@perdure/event-stream';
+import type { History, Registry } from '@perdure/history';
+import type { Invoker } from '@perdure/invoker';
+import type { Store } from '@perdure/store';
+import type { Logger } from '@perdure/telemetry';
+import type { FunctionCatalog } from './function/function-catalog.ts';
+
+/** All that use cases act through. Opened once a process by boot, shared by its roles. */
+export interface Ports {
+  clock: Clock;
+  ids: Ids;
+  stream: EventStream;
+  store: Store;
+  history: History;
+  registry: Registry;
+  invoker: Invoker;
+  bus: Bus;
+  log: Logger;
+  /** The registered functions, cached in this process. */
+  catalog: FunctionCatalog;
+  settings: EngineSettings;
+}
+
+/** What the operator chose. */
+export interface EngineSettings {
+  /** Told to SDKs in `X-Inngest-Server-Kind`. */
+  serverKind: 'dev' | 'cloud';
+  /** The first signs; any of them is accepted. Empty: nothing is signed or checked. */
+  signingKeys: string[];
+  /** Empty: any event key is accepted. */
+  eventKeys: string[];
+  eventBytesMax: number;
+  stepsMax: number;
+  stateBytesMax: number;
+  /** Calls in progress of one executor. */
+  executorConcurrency: number;
+  leaseMs: number;
+  /** A call that takes longer fails the attempt. */
+  callTimeoutMs: number;
+  backoff: BackoffPolicy;
+  /** How long history is kept. */
+  retentionMs: number;
+}
+
+export const LEASE_MS = 30_000;
+export const CALL_TIMEOUT_MS = 2 * 3_600_000 + 5_000;
+/** Time for calls in flight to finish when a process is asked to stop. */
+export const DRAIN_MS = 30_000;

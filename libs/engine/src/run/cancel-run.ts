@@ -1,0 +1,17 @@
+import type { RunId } from '@perdure/domain';
+import type { Ports } from '../ports.ts';
+
+/** Ends the run as Cancelled. Repeating it, and cancelling a run that has ended, changes nothing (execution.md 4.9). */
+export async function cancelRun(ports: Ports, runId: RunId): Promise<'cancelled' | 'ended' | 'unknown'> {
+  const result = await ports.store.finalize({ runId, status: 'Cancelled', reason: 'api' });
+  if (result === 'finalized') {
+    ports.bus.publish('outbox-filled', {});
+    ports.bus.publish('jobs-ready', {});
+    ports.log.info('a run was cancelled', { runId, reason: 'api' });
+    return 'cancelled';
+  }
+  const row = await ports.history.findRun(runId);
+  if (row === undefined) return 'unknown';
+  // Gone from the store: it ended, even if history has yet to hear of it.
+  return 'ended';
+}
