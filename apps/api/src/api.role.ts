@@ -8,6 +8,11 @@ export const apiRole: Role = {
   httpModule: (ports, config) => ApiModule.with(ports, config),
   loopModule: (ports) => ApiModule.loops(ports),
   loops: (ports, { sync }) => [
-    new AppPoller(ports, { urls: sync.urls, poll: sync.poll, intervalMs: sync.pollIntervalMs }),
+    new AppPoller(ports, {
+      urls: sync.urls,
+      poll: sync.poll,
+      intervalMs: sync.pollIntervalMs,
+      discover: sync.discovery,
+    }),
   ],
 };

@@ -1,7 +1,11 @@
 import { DEFAULT_ENV_ID } from '@perdure/domain';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
+import { discoverApps } from './discover-apps.ts';
 import { putSync, type PutSyncResult } from './put-sync.ts';
+
+/** Pause between two tries at an application that failed, where polling is off. */
+const UNPOLLED_MS = 5_000;
 
 export interface AppPollerOptions {
   /** URLs the operator named. */
@@ -9,6 +13,8 @@ export interface AppPollerOptions {
   /** Ask apps for changes again and again; otherwise only those that have not synced yet or failed. */
   poll: boolean;
   intervalMs: number;
+  /** Look for applications at the usual ports of this machine until one has synced. */
+  discover: boolean;
 }
 
 /**
@@ -40,8 +46,15 @@ export class AppPoller {
   private async pass(): Promise<number> {
     const apps = await this.ports.registry.listApps(DEFAULT_ENV_ID);
     const urls = new Set([...this.options.urls, ...apps.map((app) => app.url).filter((url) => url.startsWith('http'))]);
-    await Promise.all([...urls].filter((url) => this.isDue(url)).map((url) => this.sync(url)));
-    return this.options.intervalMs;
+    const discovered = this.options.discover && urls.size === 0 ? await discoverApps() : [];
+    const due = [...[...urls].filter((url) => this.isDue(url)), ...discovered];
+    await Promise.all(due.map((url) => this.sync(url)));
+    return this.pauseMs();
+  }
+
+  /** An interval of 0 means that nobody asks for polling: then only failures are looked at again. */
+  private pauseMs(): number {
+    return this.options.intervalMs > 0 ? this.options.intervalMs : UNPOLLED_MS;
   }
 
   private isDue(url: string): boolean {

@@ -1,0 +1,44 @@
+import { connect } from 'node:net';
+import { HEADERS } from '@perdure/protocol';
+
+/** Where frameworks usually listen while people develop (http-api.md 4.3). */
+const PORTS = [
+  80, 443, 3000, 3001, 3002, 3003, 3004, 3005, 3006, 3007, 3008, 3009, 3010, 4321, 5000, 5173, 8000, 8080, 8081, 8787,
+  8888, 8910, 8911, 8912, 8913, 8914, 8915,
+];
+/** Where SDKs usually serve. */
+const PATHS = ['/api/inngest', '/x/inngest', '/.netlify/functions/inngest', '/.redwood/functions/inngest'];
+const CONNECT_MS = 200;
+const ANSWER_MS = 1_000;
+
+/** Applications of this machine: what answers a GET at a usual port and path as an SDK does. */
+export async function discoverApps(): Promise<string[]> {
+  const open = await Promise.all(PORTS.map(async (port) => ((await isOpen(port)) ? [port] : [])));
+  const urls = open.flat().flatMap((port) => PATHS.map((path) => `http://localhost:${port}${path}`));
+  const found = await Promise.all(urls.map(async (url) => ((await isApp(url)) ? [url] : [])));
+  return found.flat();
+}
+
+/** One quick look at the port, so that a closed one costs no request for each path. */
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: 'localhost', timeout: CONNECT_MS });
+    const end = (isListening: boolean): void => {
+      socket.destroy();
+      resolve(isListening);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('timeout', () => end(false));
+    socket.once('error', () => end(false));
+  });
+}
+
+async function isApp(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+    await response.body?.cancel();
+    return response.headers.has(HEADERS.sdk);
+  } catch {
+    return false; // Whatever listens there is no application that can be used.
+  }
+}
