@@ -1,1 +1,2 @@
-export {};
+export type { OpenStore } from './contract/player.ts';
+export { describeStore } from './store.contract.ts';

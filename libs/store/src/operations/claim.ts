@@ -206,16 +206,11 @@ function isBehind(op: Op, key: string, id: string, doc: Doc, position: number): 
   return true;
 }
 
-/** C before S in a ratio of 10:1; a class that is alone takes the other's time along, so that idling earns no credit. */
+/** C before S in a ratio of 10:1, when both have work. */
 function classInTurn(op: Op, functionId: string, fn: Doc): 'S' | 'C' {
-  const hasC = op.tx.zcard(runnableLanesKey(functionId, 'C')) > 0;
-  const hasS = op.tx.zcard(runnableLanesKey(functionId, 'S')) > 0;
-  const passC = intField(fn, 'pc');
-  const passS = intField(fn, 'ps');
-  if (hasC && hasS) return passC <= passS ? 'C' : 'S';
-  if (hasC && passS < passC) changeInt(fn, 'ps', passC);
-  if (hasS && passC < passS) changeInt(fn, 'pc', passS);
-  return hasC ? 'C' : 'S';
+  if (op.tx.zcard(runnableLanesKey(functionId, 'C')) === 0) return 'S';
+  if (op.tx.zcard(runnableLanesKey(functionId, 'S')) === 0) return 'C';
+  return intField(fn, 'pc') <= intField(fn, 'ps') ? 'C' : 'S';
 }
 
 function advanceVirtualTimes(op: Op, visit: Visit, accountPass: number, functionPass: number, lanePass: number): void {
@@ -324,10 +319,17 @@ function charge(op: Op, visit: Visit, granted: number): void {
   changeInt(lane, 'pass', intField(lane, 'pass') + passFor(granted, 1));
   changeInt(fn, 'pass', intField(fn, 'pass') + passFor(granted, weightOf(fn)));
   changeInt(account, 'pass', intField(account, 'pass') + passFor(granted, 1));
-  if (visit.cls === 'C') changeInt(fn, 'pc', intField(fn, 'pc') + Math.floor((granted * SCALE) / CONTINUE_SHARE));
-  else changeInt(fn, 'ps', intField(fn, 'ps') + granted * SCALE);
+  if (visit.cls === 'C') chargeClass(fn, 'pc', 'ps', Math.floor((granted * SCALE) / CONTINUE_SHARE));
+  else chargeClass(fn, 'ps', 'pc', granted * SCALE);
   saveVisit(op, visit);
   op.tx.zadd(runnableLanesKey(visit.functionId, visit.cls), intField(lane, 'pass'), visit.laneId);
   op.tx.zadd(runnableFunctionsKey(visit.accountId), intField(fn, 'pass'), visit.functionId);
   op.tx.zadd(RUNNABLE_ACCOUNTS, intField(account, 'pass'), visit.accountId);
+}
+
+/** A class that had no work when the other was served takes the other's time along: idling earns no credit. */
+function chargeClass(fn: Doc, served: string, other: string, cost: number): void {
+  const pass = intField(fn, served);
+  if (intField(fn, other) < pass) changeInt(fn, other, pass);
+  changeInt(fn, served, pass + cost);
 }

@@ -104,7 +104,6 @@ export function requeueJob(op: Op, jobId: string, job: Doc, run: Doc, at: number
   releaseCapacity(op, jobId, job, run);
   op.tx.zrem(LEASES, jobId);
   changeInt(run, 'nl', intField(run, 'nl') - 1);
-  change(job, 'rtok', field(job, 'tok'));
   change(job, 'tok', '');
   changeInt(job, 'gen', intField(job, 'gen') + 1);
   changeInt(job, 'at', at);

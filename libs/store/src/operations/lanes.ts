@@ -108,7 +108,11 @@ function makeFunctionRunnable(op: Op, functionId: string, accountId: string): vo
   const key = runnableFunctionsKey(accountId);
   if (op.tx.zscore(key, functionId) !== undefined) return;
   const fn = openOrNewDoc(op.tx, functionKey(functionId));
-  if (isBlocked(fn)) return;
+  if (!isSet(fn, 'acct')) change(fn, 'acct', accountId);
+  if (isBlocked(fn)) {
+    saveDoc(op.tx, fn);
+    return;
+  }
   const account = op.tx.hget(accountKey(accountId), 'vt');
   if (intField(fn, 'pass') < int(account)) changeInt(fn, 'pass', int(account));
   op.tx.zadd(key, intField(fn, 'pass'), functionId);

@@ -9,13 +9,13 @@ const POISON_OUTPUT =
   '{"name":"PoisonJob","message":"The process that ran this job was lost again and again.","stack":""}';
 
 /**
- * Takes back up to `jobsMax` jobs whose lease ended before `before`: ready again at their old place, attempt unchanged,
+ * Takes back up to `jobsMax` jobs whose lease ended at `before` or earlier: ready again at their old place, attempt unchanged,
  * one dispatch older. Answers how many.
  */
 export function reap(op: Op, before: number, jobsMax: number): number {
   let reaped = 0;
   for (const [jobId, until] of op.tx.zfirst(LEASES, jobsMax)) {
-    if (until >= before) return reaped;
+    if (until > before) return reaped;
     reapJob(op, jobId);
     reaped += 1;
   }

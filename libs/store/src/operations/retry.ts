@@ -1,4 +1,4 @@
-import { changeInt, field, intField, saveDoc } from './docs.ts';
+import { change, changeInt, field, intField, saveDoc } from './docs.ts';
 import { openLease, type Lease } from './fence.ts';
 import { requeueJob } from './jobs.ts';
 import { runIdOfJob } from './keys.ts';
@@ -25,6 +25,7 @@ export function retry(tx: Tx, now: number, args: RetryArgs): 'retried' | 'stale'
   const { run, job } = fenced;
   if (args.reason === 'failure') changeInt(job, 'att', intField(job, 'att') + 1);
   if (args.reason === 'infrastructure') changeInt(job, 'infra', intField(job, 'infra') + 1);
+  change(job, 'rtok', args.lease.token);
   requeueJob(op, args.lease.jobId, job, run, args.notBefore);
   saveDoc(tx, job);
   saveDoc(tx, run);

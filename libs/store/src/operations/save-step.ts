@@ -1,4 +1,4 @@
-import { changeInt, field, intField, isSet, openDoc, type Doc } from './docs.ts';
+import { change, changeInt, field, intField, isSet, openDoc, type Doc } from './docs.ts';
 import { completeStep, requestDiscovery } from './discovery.ts';
 import { enqueueJob, removeJob } from './jobs.ts';
 import { jobKey, pauseKey, stackKey, stepJobId, stepsKey } from './keys.ts';
@@ -40,7 +40,10 @@ export function dropPlanned(op: Op, runId: string, run: Doc, hash: string): void
 export function settleStep(op: Op, runId: string, run: Doc, step: Memo, isRace: boolean): void {
   saveStep(op, runId, run, step, true);
   dropPlanned(op, runId, run, step.hash);
-  if (!completeStep(op, runId, run, step.hash, isRace)) return;
+  change(run, 'rd', '');
+  const leadsToDiscovery = completeStep(op, runId, run, step.hash, isRace);
+  // A group may hold a step whose call never answered for it: whatever else, a run is not left without a job.
+  if (!leadsToDiscovery && intField(run, 'nj') > 0) return;
   const discovery = requestDiscovery(op, runId, run, intField(run, 'max'));
   if (discovery !== undefined) enqueueJob(op, runId, run, discovery);
 }

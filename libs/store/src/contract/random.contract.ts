@@ -1,0 +1,343 @@
+import { testClock } from '@perdure/testing';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { AdvanceArgs, ClaimedJob, FunctionLimits, StepPlan } from '../store.ts';
+import { ACCOUNT, LEASE_MS, lease, Player, run, save, signal, sleep, wait, type OpenStore } from './player.ts';
+
+const FUNCTIONS = ['fn-1', 'fn-2', 'fn-3'];
+const KEYS = ['k1', 'k2'];
+/** Longer than any timer that a step of a random story sets. */
+const LONG_MS = 10 * 60_000;
+/** Claims that the end of a story may take: a bound on the test, generous against what it plays. */
+const CLAIMS_MAX = 3000;
+
+/** One thing that happens in a random story. Numbers pick one of what is there at the time. */
+type Happening =
+  | { kind: 'schedule'; fn: number; key: number; priority: number; delayMs: number; singleton: number }
+  | { kind: 'claim'; jobsMax: number }
+  | { kind: 'answer'; pick: number; shape: number; chain: boolean; version: number; repeat: boolean }
+  | { kind: 'retry'; pick: number; delayMs: number; reason: number }
+  | { kind: 'complete'; pick: number }
+  | { kind: 'cancel'; pick: number }
+  | { kind: 'forget'; pick: number }
+  | { kind: 'resume'; pick: number }
+  | { kind: 'advanceClock'; ms: number }
+  | { kind: 'limits'; fn: number; concurrency: number; keyed: number; run: number; throttle: number }
+  | { kind: 'account'; limit: number }
+  | { kind: 'state'; fn: number; state: number }
+  | { kind: 'collect' }
+  | { kind: 'expireLeases' };
+
+const small = fc.nat({ max: 30 });
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('schedule' as const),
+      fn: fc.nat({ max: 2 }),
+      key: fc.nat({ max: 8 }),
+      priority: fc.integer({ min: -5, max: 5 }),
+      delayMs: fc.constantFrom(0, 0, 0, 50),
+      singleton: fc.nat({ max: 5 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('claim' as const), jobsMax: fc.integer({ min: 1, max: 10 }) }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('answer' as const),
+      pick: small,
+      shape: fc.nat({ max: 9 }),
+      chain: fc.boolean(),
+      version: fc.constantFrom(1, 2, 2),
+      repeat: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('retry' as const),
+      pick: small,
+      delayMs: fc.constantFrom(0, 20),
+      reason: fc.nat({ max: 2 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('complete' as const), pick: small }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), pick: small }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), pick: small }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('resume' as const), pick: small }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('advanceClock' as const),
+      ms: fc.constantFrom(1, 10, 100, 1000, LEASE_MS + 1),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('limits' as const),
+      fn: fc.nat({ max: 2 }),
+      concurrency: fc.integer({ min: 1, max: 5 }),
+      keyed: fc.integer({ min: 1, max: 3 }),
+      run: fc.integer({ min: 1, max: 3 }),
+      throttle: fc.nat({ max: 3 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('account' as const), limit: fc.integer({ min: 1, max: 6 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('state' as const), fn: fc.nat({ max: 2 }), state: fc.nat({ max: 2 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('collect' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('expireLeases' as const) }) },
+);
+
+/** Plays a random story, keeping what executors would know. */
+class Story {
+  readonly #play: Player;
+  /** Leases that somebody believes to have. */
+  #held: ClaimedJob[] = [];
+  readonly #runs: string[] = [];
+  readonly #limits = new Map<string, FunctionLimits>();
+  #version = 1;
+
+  constructor(play: Player) {
+    this.#play = play;
+  }
+
+  async happen(event: Happening): Promise<void> {
+    const { store, clock } = this.#play;
+    switch (event.kind) {
+      case 'schedule':
+        return this.#schedule(event);
+      case 'claim':
+        return this.#claim(event.jobsMax);
+      case 'answer':
+        return this.#answer(event);
+      case 'retry':
+        return this.#withJob(event.pick, async (job) => {
+          const reason = (['failure', 'infrastructure', 'drain'] as const)[event.reason] ?? 'drain';
+          const args = { lease: lease(job), notBefore: clock.now() + event.delayMs, reason };
+          const result = await store.retry(args);
+          if (result === 'retried') expect(await store.retry(args)).toBe('retried');
+        });
+      case 'complete':
+        return this.#withJob(event.pick, async (job) => {
+          await store.finalize({ runId: job.run.runId, lease: lease(job), status: 'Completed' });
+        });
+      case 'cancel': {
+        const runId = this.#runs[event.pick % Math.max(1, this.#runs.length)];
+        if (runId !== undefined) await store.finalize({ runId, status: 'Cancelled' });
+        return;
+      }
+      case 'forget':
+        return this.#withJob(event.pick, async () => undefined);
+      case 'resume': {
+        const { pauses } = await store.findPauses({ envId: 'env-1', event: 'a/resume', anchors: [], pausesMax: 50 });
+        const pause = pauses[event.pick % Math.max(1, pauses.length)];
+        if (pause) await store.consumePause({ pauseId: pause.pauseId, memo: '"event"' });
+        await store.resume({ envId: 'env-1', kind: 'signal', correlationId: 'sig', memo: '"signal"' });
+        return;
+      }
+      case 'advanceClock':
+        return clock.advanceBy(event.ms);
+      case 'limits':
+        return this.#setLimits(event);
+      case 'account':
+        return store.setAccountConcurrency(ACCOUNT, event.limit);
+      case 'state':
+        return store.setFunctionState(
+          fnOf(event.fn),
+          (['active', 'paused', 'drained'] as const)[event.state] ?? 'active',
+        );
+      case 'collect':
+        await store.collectGarbage(5);
+        return;
+      case 'expireLeases':
+        await store.expireLeases();
+    }
+  }
+
+  async #schedule(event: Extract<Happening, { kind: 'schedule' }>): Promise<void> {
+    const { clock } = this.#play;
+    const now = clock.now();
+    const keyed = KEYS[event.key % 3];
+    const args = this.#play.aRun({
+      functionId: fnOf(event.fn),
+      priority: event.priority,
+      notBefore: now + event.delayMs,
+      keys: {
+        ...(keyed !== undefined && { keyed: [keyed, 'shared'] }),
+        ...(event.key > 4 && { run: 'level' }),
+        ...(event.key % 2 === 0 && { throttle: 'bucket' }),
+      },
+      ...(event.singleton < 2 && { singleton: { key: 's', mode: event.singleton === 0 ? 'skip' : 'cancel' } }),
+      ...(event.key === 3 && { startTimeoutMs: 500 }),
+      ...(event.key === 4 && {
+        cancelOn: [
+          { pauseId: this.#play.unique('c'), kind: 'cancel' as const, event: 'a/resume', expiresAt: now + 1000 },
+        ],
+      }),
+    });
+    const result = await this.#play.store.schedule(args);
+    expect(await this.#play.store.schedule(args)).toEqual(result);
+    if (result.kind === 'created') this.#runs.push(result.runId);
+  }
+
+  async #claim(jobsMax: number): Promise<void> {
+    const args = { workerId: 'w', claimId: this.#play.unique('claim'), jobsMax, leaseMs: LEASE_MS };
+    const { jobs } = await this.#play.store.claim(args);
+    expect((await this.#play.store.claim(args)).jobs).toEqual(jobs);
+    this.#held.push(...jobs);
+    await this.#expectWithinLimits();
+  }
+
+  /** Counts never exceed limits but for what was granted before a limit was lowered: checked where none was. */
+  async #expectWithinLimits(): Promise<void> {
+    const dump = await this.#play.store.dump();
+    const size = (counter: string): number => ((dump[`ctr|${counter}`] as string[] | undefined) ?? []).length;
+    if (this.#version > 1) return;
+    for (const fn of FUNCTIONS) expect(size(`f|${fn}`)).toBeLessThanOrEqual(this.#limits.get(fn)?.concurrency ?? 1000);
+    for (const key of [...KEYS, 'shared']) expect(size(`k|${key}`)).toBeLessThanOrEqual(2);
+    expect(size('r|level')).toBeLessThanOrEqual(2);
+  }
+
+  async #answer(event: Extract<Happening, { kind: 'answer' }>): Promise<void> {
+    await this.#withJob(event.pick, async (job) => {
+      const args = this.#play.anAdvance(job, {
+        ...this.#shapeOf(event.shape, job),
+        requestVersion: event.version,
+        ...(event.chain && { chain: { token: this.#play.unique('t'), leaseMs: LEASE_MS, knownStack: 0 } }),
+      });
+      const result = await this.#play.store.advance(args);
+      if (event.repeat && result.kind === 'advanced' && (await this.#play.store.findRun(job.run.runId))) {
+        expect(await this.#play.store.advance(args)).toEqual(result);
+      }
+      if (result.kind === 'advanced' && result.next) this.#held.push(result.next);
+      if (result.kind === 'signal-conflict') this.#held.push(job);
+    });
+  }
+
+  /** What an SDK could answer. A targeted call mostly answers for its step. */
+  #shapeOf(shape: number, job: ClaimedJob): Partial<AdvanceArgs> {
+    const at = (ms: number): number => this.#play.clock.now() + ms;
+    const hash = (name: string): string => `${name}-${job.stackPosition}`;
+    if (job.target !== 'step' && shape > 1) return { saves: [save(job.target)] };
+    const plans: StepPlan[][] = [
+      [],
+      [run(hash('p')), run(hash('q'))],
+      [run(hash('p'), true), run(hash('q'), true), sleep(hash('z'), at(40), true)],
+      [run(hash('p')), sleep(hash('z'), at(30)), wait(hash('w'), this.#pause(job, 'w', at(60)))],
+      [sleep(hash('z'), at(25))],
+      [wait(hash('w'), this.#pause(job, 'w', at(80)))],
+      [signal(hash('g'), 'sig', 'fail', this.#pause(job, 'g', at(50)))],
+      [signal(hash('g'), 'sig', 'replace', this.#pause(job, 'g', at(50)))],
+      [run(hash('p'))],
+    ];
+    const planned = plans[shape];
+    return planned === undefined ? { saves: [save(hash('s'))] } : { plans: planned };
+  }
+
+  #pause(job: ClaimedJob, name: string, expiresAt: number): { pauseId: string; expiresAt: number } {
+    return { pauseId: `${job.run.runId}-${name}-${job.stackPosition}`, expiresAt };
+  }
+
+  async #setLimits(event: Extract<Happening, { kind: 'limits' }>): Promise<void> {
+    this.#version += 1;
+    const { concurrency, keyed, run: runLimit, throttle } = event;
+    await this.setLimits(fnOf(event.fn), {
+      concurrency,
+      keyed: [keyed, keyed + 1],
+      run: runLimit,
+      ...(throttle > 0 && { throttle: { limit: throttle, burst: 0, periodMs: 1000 } }),
+    });
+  }
+
+  async setLimits(functionId: string, overrides: Partial<FunctionLimits>): Promise<void> {
+    const limits = {
+      functionId,
+      accountId: ACCOUNT,
+      version: this.#version,
+      weight: 1,
+      concurrency: 4,
+      keyed: [],
+      ...overrides,
+    };
+    this.#limits.set(functionId, limits);
+    await this.#play.store.setFunction(limits);
+  }
+
+  async #withJob(pick: number, act: (job: ClaimedJob) => Promise<void>): Promise<void> {
+    const [job] = this.#held.length === 0 ? [] : this.#held.splice(pick % this.#held.length, 1);
+    if (job) await act(job);
+  }
+
+  /** Executors come back, functions are active: every run can be driven to its end. */
+  async finish(): Promise<void> {
+    const { store, clock } = this.#play;
+    for (const fn of FUNCTIONS) await store.setFunctionState(fn, 'active');
+    this.#held = [];
+    for (let claims = 0; claims < CLAIMS_MAX; claims++) {
+      const { jobs, nextWakeAt } = await store.claim({
+        workerId: 'w',
+        claimId: this.#play.unique('claim'),
+        jobsMax: 10,
+        leaseMs: LEASE_MS,
+      });
+      for (const job of jobs) await this.#finishJob(job);
+      if (jobs.length > 0) continue;
+      if (nextWakeAt === undefined) break;
+      if (nextWakeAt > clock.now()) await clock.advanceTo(nextWakeAt);
+    }
+    await clock.advanceBy(LONG_MS);
+    expect(await store.counts()).toMatchObject({ runs: 0, delayed: 0, ready: 0, leased: 0, parkedLanes: 0 });
+  }
+
+  /** A targeted call saves its step; the discovery that follows with nothing else to do ends the run. */
+  async #finishJob(job: ClaimedJob): Promise<void> {
+    const { store } = this.#play;
+    if (job.target === 'step') {
+      await store.finalize({ runId: job.run.runId, lease: lease(job), status: 'Completed' });
+      return;
+    }
+    await store.advance(this.#play.anAdvance(job, { saves: [save(job.target)] }));
+  }
+}
+
+function fnOf(index: number): string {
+  return FUNCTIONS[index] ?? 'fn-1';
+}
+
+export function describeRandomStories(open: OpenStore, stories: number): void {
+  describe('random stories', () => {
+    test('keep every invariant and every limit, and leave no run stuck', { timeout: 600_000 }, async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(happening, { minLength: 10, maxLength: 80, size: 'max' }), async (events) => {
+          await playStory(open, events);
+        }),
+        { numRuns: stories },
+      );
+    });
+  });
+}
+
+async function playStory(open: OpenStore, events: Happening[]): Promise<void> {
+  const clock = testClock();
+  const store = await open({ clock });
+  try {
+    const story = new Story(new Player(store, clock));
+    for (const fn of FUNCTIONS) await story.setLimits(fn, { keyed: [2, 2], run: 2 });
+    for (const event of events) {
+      await story.happen(event);
+      expect(await store.checkInvariants(), JSON.stringify(event)).toEqual([]);
+    }
+    await story.finish();
+    expect(await store.checkInvariants()).toEqual([]);
+  } finally {
+    await store.close();
+  }
+}
