@@ -1,1 +1,2 @@
-export {};
+export { describeHistory, type OpenHistory } from './history.contract.ts';
+export { describeRegistry, type OpenRegistry } from './registry.contract.ts';

@@ -1,1 +1,3 @@
-export {};
+export type { OpenedHistory } from './drivers/opened-history.ts';
+export { openPgliteHistory, type PgliteHistoryOptions } from './drivers/pglite/pglite-history.ts';
+export { openPostgresHistory, type PostgresHistoryOptions } from './drivers/postgres/postgres-history.ts';

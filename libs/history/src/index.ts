@@ -1,3 +1,4 @@
+export { HistoryError } from './history-error.ts';
 export type {
   AppRecord,
   EventOutcome,

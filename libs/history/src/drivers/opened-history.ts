@@ -1,0 +1,20 @@
+import type { Kysely } from 'kysely';
+
+import type { History, Registry } from '../history.ts';
+import { SqlHistory } from './sql/sql-history.ts';
+import { SqlRegistry } from './sql/sql-registry.ts';
+import type { Tables } from './sql/tables.ts';
+
+/** Both ports share one database. */
+export interface OpenedHistory {
+  history: History;
+  registry: Registry;
+  /** Repeating changes nothing; `history.close()` is the same. */
+  close(): Promise<void>;
+}
+
+/** The ports over a migrated database, which they own. */
+export function openedHistory(db: Kysely<Tables>): OpenedHistory {
+  const close = (): Promise<void> => db.destroy();
+  return { history: new SqlHistory(db, close), registry: new SqlRegistry(db), close };
+}
