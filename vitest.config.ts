@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests run the sources: `perdure-source` is the export condition that names them. */
-const conditions = ['perdure-source', 'node', 'import', 'default'];
+/**
+ * Tests run the sources: `perdure-source` is the export condition that names them. There is no other but Node's own,
+ * because Vitest hands all of them to Node: with `import`, the `require` of CommonJS packages would get ES modules.
+ */
+const conditions = ['perdure-source', 'node'];
 
 export default defineConfig({
   test: {
