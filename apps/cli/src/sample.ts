@@ -21,7 +21,7 @@ export async function startSample(serverUrl: string, log: Logger): Promise<Sampl
   child.on('exit', (code) => {
     if (code !== 0 && code !== null) log.warn('the sample application stopped', { code });
   });
-  return { url, stop: () => child.kill() };
+  return { url, stop: () => child.disconnect() };
 }
 
 function listening(child: ChildProcess): Promise<string> {

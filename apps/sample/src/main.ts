@@ -16,6 +16,8 @@ if (serverUrl === undefined) throw new Error('usage: main.js SERVER_URL');
 
 // The server that started this process is its only reason to live: without it the channel closes.
 process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches every process of the terminal: the server still has calls to finish that come here.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 
 /** The functions say themselves what they do; a failure on purpose needs no stack trace. */
 const ignore = (): void => undefined;

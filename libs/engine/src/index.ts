@@ -3,6 +3,7 @@ export { putSync, type PutSyncResult } from './app/put-sync.ts';
 export { removeApp } from './app/remove-app.ts';
 export { syncApp, type SyncResult } from './app/sync-app.ts';
 export { EventLoop } from './event/event-loop.ts';
+export { invokeFunction, type InvokeResult } from './event/invoke-function.ts';
 export { receiveEvents, type ReceiveResult } from './event/receive-events.ts';
 export { FunctionCatalog } from './function/function-catalog.ts';
 export { checkpointSteps, type CheckpointOutcome } from './job/checkpoint-steps.ts';

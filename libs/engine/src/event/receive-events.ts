@@ -22,7 +22,7 @@ export async function receiveEvents(
     eventBytesMax: ports.settings.eventBytesMax,
     ...(request.contentType !== undefined && { contentType: request.contentType }),
   });
-  await append(ports, parsed.events);
+  await appendEvents(ports, parsed.events);
   return answer(parsed);
 }
 
@@ -31,9 +31,17 @@ function eventIds(ports: Ports, seed: string | undefined, now: number): (index: 
   return seeded ?? (() => ports.ids.ulid(now));
 }
 
-async function append(ports: Ports, events: Event[]): Promise<void> {
+/**
+ * Appends events from outside. A sender that repeats a seeded request gives its events the IDs they had, and each receipt
+ * is stored all the same (http-api.md 2.1); so what the stream recognises repeats by is the receipt. That a repeat starts
+ * no run is seen to where runs are scheduled.
+ */
+export async function appendEvents(ports: Ports, events: Event[]): Promise<void> {
   if (events.length === 0) return;
-  await ports.stream.append(events.map((event) => ({ id: event.internalId, body: toStoredEvent(event) })));
+  const receipt = ports.ids.token();
+  await ports.stream.append(
+    events.map((event) => ({ id: `${event.internalId}.${receipt}`, body: toStoredEvent(event) })),
+  );
 }
 
 function answer(parsed: EventRequestResult): ReceiveResult {
