@@ -42,7 +42,7 @@ const EXPIRE_BATCH = 500;
 
 /**
  * The port in terms of the operations, the same for all drivers: names become parts of keys, sizes in bytes are
- * counted here (operations may not, see tx.ts), stored records become the port's types.
+ * counted here (operations may not, see tx.ts), instants are whole and never early, stored records become the port's types.
  */
 export class OperationStore implements Store {
   readonly #driver: Driver;
@@ -55,9 +55,10 @@ export class OperationStore implements Store {
 
   schedule(args: ScheduleArgs): Promise<ScheduleResult> {
     checkRunId(args.runId);
-    const { idempotencyKey, rateLimit, singleton, keys, cancelOn, ...rest } = args;
+    const { idempotencyKey, rateLimit, singleton, keys, cancelOn, notBefore, ...rest } = args;
     return this.#driver.run('schedule', {
       ...rest,
+      notBefore: Math.ceil(notBefore),
       dedupKey: encodeName(args.dedupKey),
       keys: encodeConstraints(keys),
       ...(idempotencyKey !== undefined && { idempotencyKey: encodeName(idempotencyKey) }),
@@ -112,7 +113,7 @@ export class OperationStore implements Store {
     notBefore: number;
     reason: 'failure' | 'infrastructure' | 'drain';
   }): Promise<'retried' | 'stale' | 'run-gone'> {
-    return this.#driver.run('retry', args);
+    return this.#driver.run('retry', { ...args, notBefore: Math.ceil(args.notBefore) });
   }
 
   async expireLeases(): Promise<number> {
@@ -236,9 +237,10 @@ function encodeConstraints(keys: ScheduleArgs['keys']): { throttle?: string; key
 }
 
 function toNewPause(pause: PauseSpec): NewPause {
-  const { event, anchors, correlationId, timeoutMemo, ...rest } = pause;
+  const { event, anchors, correlationId, timeoutMemo, expiresAt, ...rest } = pause;
   return {
     ...rest,
+    expiresAt: Math.ceil(expiresAt),
     ...(event !== undefined && { event: encodeName(event) }),
     ...(anchors && { anchors: anchors.map((anchor) => ({ path: anchor.path, anchor: encodeAnchor(anchor) })) }),
     ...(correlationId !== undefined && { correlationId: encodeName(correlationId) }),
@@ -255,8 +257,9 @@ function toPlan(plan: StepPlan): OperationArgs<'advance'>['plans'][number] {
   checkHash(plan.hash);
   switch (plan.kind) {
     case 'run':
-    case 'sleep':
       return plan;
+    case 'sleep':
+      return { ...plan, wakeAt: Math.ceil(plan.wakeAt) };
     case 'wait':
     case 'invoke':
     case 'signal':

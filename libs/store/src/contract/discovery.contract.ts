@@ -281,7 +281,11 @@ export function describeDiscovery(open: OpenStore): void {
       await play.saveStep(c!, 'c');
 
       const discoveries = await play.claim();
-      expect(discoveries.map((one) => [one.target, one.run.forcePlan])).toEqual(Array(3).fill(['step', true]));
+      expect(discoveries.map((one) => [one.target, one.run.forcePlan])).toEqual([
+        ['step', true],
+        ['step', true],
+        ['step', true],
+      ]);
       for (const one of discoveries) await play.plan(one, [run('d')], { requestVersion: 1, isParallel: false });
       expect(await callsOf(play, job.run.runId)).toEqual(['d']);
     });

@@ -38,9 +38,8 @@ function checkLane(store: Snapshot, findings: Findings, laneId: string, lane: Fi
 function checkFunction(store: Snapshot, findings: Findings, functionId: string, fn: Fields, parked: Set<string>): void {
   const hasLanes = runnableLanes(store, functionId).length > 0;
   const isListed = store.scores(`ar|${fn['acct']}`).has(functionId);
-  const isBlocked = Boolean(fn['par']) || fn['state'] === 'paused';
-  if (fn['acct'])
-    findings.expect(isListed === (hasLanes && !isBlocked), `function ${functionId} is runnable if it can be`);
+  const mayRun = !fn['par'] && fn['state'] !== 'paused';
+  if (fn['acct']) findings.expect(isListed === (hasLanes && mayRun), `function ${functionId} is runnable if it can be`);
   if (!fn['par']) return;
   parked.add(`F|${functionId}`);
   const held = store.size(`ctr|f|${functionId}`);

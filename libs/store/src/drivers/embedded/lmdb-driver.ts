@@ -1,9 +1,11 @@
+import { diskFullError } from '@perdure/data-folder';
 import { PerdureError, type Clock } from '@perdure/domain';
-import type { RootDatabase } from 'lmdb';
+import type { Database } from 'lmdb';
 import type { Driver } from '../../operation-store.ts';
 import { operations, type OperationArgs, type OperationName, type OperationResult } from '../../operations/index.ts';
 import type { Tx } from '../../operations/tx.ts';
 import { dumpAll, LmdbTx } from './lmdb-tx.ts';
+import type { RestorePoints } from './restore-points.ts';
 
 /** Operations in one transaction at most, so that a burst does not hold up timers and sockets for long. */
 const BATCH_MAX = 64;
@@ -15,7 +17,13 @@ interface Call {
   reject(error: unknown): void;
 }
 
-type Outcome = { call: Call; result: unknown };
+/** The open database and what has to be closed with it. */
+export interface LmdbFolder {
+  path: string;
+  db: Database<string, string>;
+  restorePoints: RestorePoints;
+  close(): Promise<void>;
+}
 
 /**
  * Runs operations over LMDB. Group commit: the calls of one turn of the event loop share a write transaction and are
@@ -23,17 +31,17 @@ type Outcome = { call: Call; result: unknown };
  * failure is that call's alone and leaves nothing behind.
  */
 export class LmdbDriver implements Driver {
-  readonly #db: RootDatabase<string, string>;
+  readonly #folder: LmdbFolder;
   readonly #clock: Clock;
   readonly #tx: LmdbTx;
   #queue: Call[] = [];
   #isScheduled = false;
   #isClosed = false;
 
-  constructor(db: RootDatabase<string, string>, clock: Clock) {
-    this.#db = db;
+  constructor(folder: LmdbFolder, clock: Clock) {
+    this.#folder = folder;
     this.#clock = clock;
-    this.#tx = new LmdbTx(db);
+    this.#tx = new LmdbTx(folder.db);
   }
 
   run<Name extends OperationName>(name: Name, args: OperationArgs<Name>): Promise<OperationResult<Name>> {
@@ -56,40 +64,52 @@ export class LmdbDriver implements Driver {
 
   #runBatch(calls: Call[]): void {
     try {
-      for (const { call, result } of this.#transact(calls)) call.resolve(result as never);
+      const results = this.#transact(calls);
+      for (const [index, call] of calls.entries()) call.resolve(results[index] as never);
     } catch (error) {
-      const only = calls.length === 1 ? calls[0] : undefined;
-      if (only) only.reject(error);
-      else for (const call of calls) this.#runBatch([call]);
+      if (calls.length > 1) for (const call of calls) this.#runBatch([call]);
+      else for (const call of calls) void this.#explain(error).then((explained) => call.reject(explained));
     }
   }
 
-  #transact(calls: Call[]): Outcome[] {
+  /** All or nothing; throws what an operation or the commit throws. */
+  #transact(calls: Call[]): unknown[] {
     const now = this.#clock.now();
     try {
-      return this.#db.transactionSync(() => {
-        const outcomes = calls.map((call) => ({ call, result: runOperation(this.#tx, now, call) }));
+      const results = this.#folder.db.transactionSync(() => {
+        const values = calls.map((call) => runOperation(this.#tx, now, call));
         this.#tx.flush();
-        return outcomes;
+        return values;
       });
+      this.#folder.restorePoints.noteCommit();
+      return results;
     } catch (error) {
       this.#tx.reset();
       throw error;
     }
   }
 
-  async dump(): Promise<Record<string, unknown>> {
-    return dumpAll(this.#db);
+  async #explain(error: unknown): Promise<unknown> {
+    if (error instanceof PerdureError) return error;
+    return (
+      (await diskFullError(this.#folder.path, error)) ??
+      new PerdureError('STORE_FAILED', String(error), { cause: error })
+    );
   }
 
-  async durable(): Promise<void> {
-    await this.#db.flushed;
+  async dump(): Promise<Record<string, unknown>> {
+    return dumpAll(this.#folder.db);
+  }
+
+  durable(): Promise<void> {
+    return this.#folder.restorePoints.flush();
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#db.close();
+    this.#runBatch(this.#queue.splice(0));
+    await this.#folder.close();
   }
 }
 
