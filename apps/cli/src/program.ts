@@ -7,7 +7,6 @@ import {
   type Problem,
 } from '@perdure/config';
 import { Command, Option } from 'commander';
-import { runServer } from './run-server.ts';
 import { readVersion } from './version.ts';
 
 /** Everything that can be typed after `perdure`. */
@@ -59,6 +58,8 @@ async function runWithFlags(command: ConfigCommand, flags: Record<string, unknow
     process.exitCode = 1;
     return;
   }
+  // Only now: what else can be typed needs none of it.
+  const { runServer } = await import('./run-server.ts');
   await runServer(loaded.config, { version: readVersion(), notices: loaded.notices.map(describe) });
 }
 

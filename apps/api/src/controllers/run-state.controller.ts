@@ -2,7 +2,7 @@ import { Controller, Get, Header, HttpCode, Delete, Inject, Param, UseGuards } f
 import { isUlid, type RunId } from '@perdure/domain';
 import { HttpFailure, PORTS } from '@perdure/boot';
 import { cancelRun, type Ports } from '@perdure/engine';
-import { errorBody, stepsJson } from '@perdure/protocol';
+import { errorBody } from '@perdure/protocol';
 import type { RunState } from '@perdure/store';
 import { BearerGuard } from './bearer.guard.ts';
 
@@ -25,7 +25,7 @@ export class RunStateController {
   @Get(':runId/actions')
   @Header('content-type', 'application/json')
   async actions(@Param('runId') runId: string): Promise<string> {
-    return stepsJson((await this.state(runId)).steps);
+    return actionsJson(await this.state(runId));
   }
 
   @Delete(':runId')
@@ -41,6 +41,11 @@ export class RunStateController {
     if (state === undefined) throw failure(410, `runtime state is no longer available for runID: ${runId}`);
     return state;
   }
+}
+
+/** Keys in order of completion: SDKs may read the stack from it. */
+function actionsJson({ steps, stack }: RunState): string {
+  return `{${stack.map((hash) => `${JSON.stringify(hash)}:${steps[hash] ?? 'null'}`).join(',')}}`;
 }
 
 function parseRunId(text: string): RunId {

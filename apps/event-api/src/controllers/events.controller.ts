@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, Headers, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { HttpFailure, PORTS } from '@perdure/boot';
 import { type Ports, receiveEvents } from '@perdure/engine';
 import { eventErrorReply, eventReply, HEADERS, isEqualText } from '@perdure/protocol';
@@ -33,12 +33,6 @@ export class EventsController {
   private isAccepted(eventKey: string): boolean {
     const { eventKeys } = this.ports.settings;
     return eventKeys.length === 0 || eventKeys.some((key) => isEqualText(key, eventKey));
-  }
-
-  @Get(':eventKey')
-  @HttpCode(405)
-  wrongMethod(): void {
-    // Events are posted.
   }
 
   @Post()

@@ -2,6 +2,10 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import { errorBody } from '@perdure/protocol';
 import type { Logger } from '@perdure/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { KnownRoutes } from './known-routes.ts';
+
+const NOT_FOUND = 404;
+const WRONG_METHOD = 405;
 
 /** A failure with the body that its family of endpoints answers (sdk-protocol.md 11.2). */
 export class HttpFailure extends Error {
@@ -19,9 +23,11 @@ export class HttpFailure extends Error {
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   private readonly log: Logger;
+  private readonly routes: KnownRoutes;
 
-  constructor(log: Logger) {
+  constructor(log: Logger, routes: KnownRoutes) {
     this.log = log;
+    this.routes = routes;
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
@@ -29,6 +35,10 @@ export class ErrorFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const request = http.getRequest<FastifyRequest>();
     const { status, body } = this.answer(error, request);
+    if (status === NOT_FOUND && !(error instanceof HttpFailure)) {
+      const methods = this.routes.methodsOf(pathOf(request));
+      if (methods.length > 0) return void reply.status(WRONG_METHOD).header('allow', methods.join(', ')).send();
+    }
     void reply.status(status).send(body);
   }
 

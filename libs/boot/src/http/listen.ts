@@ -6,6 +6,7 @@ import { PerdureError } from '@perdure/domain';
 import { HEADERS } from '@perdure/protocol';
 import type { Logger } from '@perdure/telemetry';
 import { ErrorFilter } from './error-filter.ts';
+import { KnownRoutes } from './known-routes.ts';
 
 /** Bytes of a request body: a full batch of events is the largest one that is expected. */
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
@@ -51,6 +52,8 @@ async function createApp(modules: DynamicModule[], options: ListenOptions): Prom
   const fastify = adapter.getInstance();
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  const routes = new KnownRoutes();
+  fastify.addHook('onRoute', ({ url, method }) => routes.add(url, [method].flat()));
   fastify.addHook('onRequest', (_request, reply, done) => {
     void reply.header(HEADERS.serverKind, options.serverKind);
     done();
@@ -61,7 +64,7 @@ async function createApp(modules: DynamicModule[], options: ListenOptions): Prom
     exposedHeaders: ['Link', 'Mcp-Session-Id'],
     maxAge: PREFLIGHT_MAX_AGE_S,
   });
-  app.useGlobalFilters(new ErrorFilter(options.log));
+  app.useGlobalFilters(new ErrorFilter(options.log, routes));
   await app.init();
   return app;
 }

@@ -64,7 +64,7 @@ async function startHttp(roles: Role[], ports: Ports, config: RoleConfig): Promi
   return listen(modules, {
     host: config.http.host,
     port: config.http.port,
-    mayMove: config.mode === 'dev' && !config.http.portIsExplicit,
+    mayMove: config.mode === 'dev',
     serverKind: ports.settings.serverKind,
     log: ports.log,
   });

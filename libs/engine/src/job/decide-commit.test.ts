@@ -107,11 +107,15 @@ describe('the end of a run', () => {
   test('[P72] a completion among ops completes the run', () => {
     const end: Op = { kind: 'run-complete', hash: 'c', output: '{"ok":true}', ...base };
 
-    expect(decideOps([done('a'), end])).toEqual({ kind: 'complete', output: '{"ok":true}' });
+    expect(decideOps([done('a'), end])).toEqual({
+      kind: 'complete',
+      output: '{"ok":true}',
+      saves: [{ hash: 'a', memo: '{"data":1}', isRace: false }],
+    });
   });
 
   test('[P44] a plain completion completes it', () => {
-    expect(decide({ kind: 'completed', output: '1' })).toEqual({ kind: 'complete', output: '1' });
+    expect(decide({ kind: 'completed', output: '1' })).toEqual({ kind: 'complete', output: '1', saves: [] });
   });
 
   test('[P48] a failed attempt is repeated while attempts are left, and only if it may be', () => {

@@ -13,7 +13,7 @@ import type { StepPlan, StepSave } from '@perdure/store';
 /** Ops in one answer (sdk-protocol.md 7.4). */
 export const OPS_MAX = 1000;
 
-/** What is done about an answer; the executor carries it out in one operation (two for `save-then-retry`). */
+/** What is done about an answer; the executor carries it out in one operation, or two where `saves` come before an end or a retry. */
 export type Commit =
   | {
       kind: 'advance';
@@ -24,7 +24,8 @@ export type Commit =
       requestVersion?: number;
     }
   | { kind: 'retry'; notBefore: EpochMs; error: SdkError; saves: StepSave[] }
-  | { kind: 'complete'; output: string }
+  /** `saves`: steps that ended with the same answer; they count as the others do. */
+  | { kind: 'complete'; output: string; saves: StepSave[] }
   | { kind: 'fail'; output: string; error: SdkError };
 
 export interface DecideCommitInput {
@@ -43,7 +44,7 @@ export function decideCommit(input: DecideCommitInput): Commit {
   const { answer } = input;
   switch (answer.kind) {
     case 'completed':
-      return { kind: 'complete', output: answer.output };
+      return { kind: 'complete', output: answer.output, saves: [] };
     case 'failed':
       return afterFailedAttempt(answer, input);
     case 'ops':
@@ -69,11 +70,11 @@ function afterFailedAttempt(answer: Extract<SdkAnswer, { kind: 'failed' }>, inpu
 function afterOps(answer: Extract<SdkAnswer, { kind: 'ops' }>, input: DecideCommitInput): Commit {
   if (answer.ops.length > OPS_MAX) return tooManySteps();
   const ops = answer.ops.filter((op) => op.kind !== 'none');
+  const saves = ops.flatMap(saveOf);
   const end = ops.find((op) => op.kind === 'run-complete');
-  if (end) return { kind: 'complete', output: end.output };
+  if (end) return { kind: 'complete', output: end.output, saves };
 
   const error = ops.find((op) => op.kind === 'step-error');
-  const saves = ops.flatMap(saveOf);
   if (error) {
     const next = decideAfterFailure(
       { ...input.job, isRetriable: !answer.noRetry, ...(answer.retryAt !== undefined && { retryAt: answer.retryAt }) },

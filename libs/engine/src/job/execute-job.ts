@@ -9,7 +9,7 @@ import {
   type SdkAnswer,
   transportFailure,
 } from '@perdure/protocol';
-import type { ClaimedJob, RunState } from '@perdure/store';
+import type { ClaimedJob, RunState, StepSave } from '@perdure/store';
 import type { Ports } from '../ports.ts';
 import { type Commit, decideCommit, stateTooLarge, stepsOverflowed } from './decide-commit.ts';
 import { stateAfterSaves, stateOf } from './run-cache.ts';
@@ -59,11 +59,23 @@ async function attempt(
   }
   return decideCommit({
     answer,
-    job,
+    job: { attempt: await attemptOf(ports, job, answer), attemptsMax: job.attemptsMax },
     now: ports.clock.now(),
     random: ports.ids.random(),
     backoff: ports.settings.backoff,
   });
+}
+
+/**
+ * The number of the attempt that ended. A checkpoint made during the call gave the job its attempts back, so after a
+ * failure of a call that can make one, the store is asked.
+ */
+async function attemptOf(ports: Ports, job: ClaimedJob, answer: SdkAnswer): Promise<number> {
+  const hasFailed =
+    answer.kind === 'failed' || (answer.kind === 'ops' && answer.ops.some((op) => op.kind === 'step-error'));
+  if (!hasFailed || job.attempt === 0 || job.target !== 'step' || job.run.forcePlan) return job.attempt;
+  const jobs = await ports.store.findRunJobs(job.run.runId);
+  return jobs.find(({ jobId }) => jobId === job.jobId)?.attempt ?? job.attempt;
 }
 
 async function call(
@@ -135,7 +147,7 @@ async function carryOut(
     case 'retry':
       return retry(ports, job, commit);
     case 'complete':
-      return finalize(ports, job, { status: 'Completed', output: commit.output });
+      return complete(ports, job, commit);
     case 'fail':
       ports.log.info('a run failed', { ...facts(job), error: commit.error.name, reason: commit.error.message });
       return finalize(ports, job, { status: 'Failed', output: commit.output });
@@ -195,24 +207,23 @@ function signalConflict(): Commit {
   };
 }
 
+async function complete(
+  ports: Ports,
+  job: ClaimedJob,
+  { output, saves }: Extract<Commit, { kind: 'complete' }>,
+): Promise<Committed> {
+  const failure = await saveSteps(ports, job, saves);
+  if (failure) return finalize(ports, job, { status: 'Failed', output: failure.output });
+  return finalize(ports, job, { status: 'Completed', output });
+}
+
 async function retry(
   ports: Ports,
   job: ClaimedJob,
   { notBefore, error, saves }: Extract<Commit, { kind: 'retry' }>,
 ): Promise<Committed> {
-  const { settings, store } = ports;
-  const lease = { jobId: job.jobId, token: job.token };
-  if (saves.length > 0) {
-    const saved = await store.checkpoint({
-      runId: job.run.runId,
-      lease,
-      saves,
-      leaseMs: settings.leaseMs,
-      limits: { stepsMax: settings.stepsMax, stateBytesMax: settings.stateBytesMax },
-    });
-    if (saved === 'too-many-steps') return finalizeFailed(ports, job, stepsOverflowed(settings.stepsMax));
-    if (saved === 'state-too-large') return finalizeFailed(ports, job, stateTooLarge(settings.stateBytesMax));
-  }
+  const failure = await saveSteps(ports, job, saves);
+  if (failure) return finalize(ports, job, { status: 'Failed', output: failure.output });
   const inMs = notBefore - ports.clock.now();
   ports.log.info('an attempt failed and will be repeated', {
     ...facts(job),
@@ -220,12 +231,28 @@ async function retry(
     reason: error.message,
     inMs,
   });
-  await store.retry({ lease, notBefore, reason: 'failure' });
+  const lease = { jobId: job.jobId, token: job.token };
+  await ports.store.retry({ lease, notBefore, reason: 'failure' });
   return { hasReady: true };
 }
 
-function finalizeFailed(ports: Ports, job: ClaimedJob, commit: Commit): Promise<Committed> {
-  return finalize(ports, job, { status: 'Failed', output: commit.kind === 'fail' ? commit.output : 'null' });
+/** Saves steps ahead of what their answer does besides. Answers why the run must fail instead, if it must. */
+async function saveSteps(
+  { settings, store }: Ports,
+  job: ClaimedJob,
+  saves: StepSave[],
+): Promise<Extract<Commit, { kind: 'fail' }> | undefined> {
+  if (saves.length === 0) return undefined;
+  const saved = await store.checkpoint({
+    runId: job.run.runId,
+    lease: { jobId: job.jobId, token: job.token },
+    saves,
+    leaseMs: settings.leaseMs,
+    limits: { stepsMax: settings.stepsMax, stateBytesMax: settings.stateBytesMax },
+  });
+  if (saved === 'too-many-steps') return stepsOverflowed(settings.stepsMax);
+  if (saved === 'state-too-large') return stateTooLarge(settings.stateBytesMax);
+  return undefined;
 }
 
 async function finalize(
