@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,23 +5,26 @@ import { join } from 'node:path';
 import { testClock } from '@perdure/testing';
 import { describeWithService } from '@perdure/testing/services/vitest';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 
 import type { Store } from '../../store.ts';
 import { openEmbeddedStore } from '../embedded/embedded-store.ts';
-import { openRedisStore } from './redis-store.ts';
-import { aStoreAction, ActionPlayer, type StoreAction } from './store-actions.ts';
+import { aStoreAction, ActionPlayer, type StoreAction } from './store-actions.contract.ts';
+import { TestCells } from './test-cells.ts';
 
 /**
  * Operations are written once and run as JavaScript and as Lua: the same random use of both drivers must get the same
  * answers and leave the same keys.
  */
 describeWithService('redis', 'operations on both drivers', ({ url }) => {
+  const cells = new TestCells(url);
+  afterAll(() => cells.close());
+
   async function playOnBoth(actions: StoreAction[]): Promise<void> {
     const clocks = { embedded: testClock(), redis: testClock() };
     const folder = await mkdtemp(join(tmpdir(), 'perdure-differential-'));
     const embedded = await openEmbeddedStore({ path: folder, clock: clocks.embedded, mapSizeBytes: 64 * 1024 ** 2 });
-    const redis = await openRedisStore({ url, cell: randomUUID(), clock: clocks.redis });
+    const redis = await cells.open({ clock: clocks.redis });
     try {
       const onEmbedded = new ActionPlayer(embedded, clocks.embedded);
       const onRedis = new ActionPlayer(redis, clocks.redis);

@@ -1,38 +1,34 @@
-import type { Redis } from 'ioredis';
-
-/** Keys that one SCAN looks at. */
-const SCAN_COUNT = 1_000;
+import type { DumpedKey, DumpPageArgs } from './lua/dump-page.ts';
+import type { RedisLibrary } from './redis-library.ts';
 
 /**
- * Every key that starts with `prefix`, without it, with its content in the form that all drivers give it: strings,
- * records for hashes, arrays for lists and (sorted) sets, pairs [member, score] for sorted sets.
+ * Every key of the cell without its prefix, with its content in the form that all drivers give it: strings, records for
+ * hashes, arrays for lists and (sorted) sets, pairs [member, score] for sorted sets. Read page by page, so what is written
+ * meanwhile may show or not.
  */
-export async function dumpKeys(redis: Redis, prefix: string): Promise<Record<string, unknown>> {
-  const keys = new Set<string>();
-  for await (const page of redis.scanStream({ match: `${escapeGlob(prefix)}*`, count: SCAN_COUNT })) {
-    for (const key of page) keys.add(key);
-  }
-  const entries = await Promise.all(
-    [...keys].toSorted(compareBytes).map(async (key) => [key.slice(prefix.length), await dumpKey(redis, key)] as const),
-  );
-  return Object.fromEntries(entries);
+export async function dumpKeys(library: RedisLibrary): Promise<Record<string, unknown>> {
+  const contents = new Map<string, unknown>();
+  let cursor = '0';
+  do {
+    const args: DumpPageArgs = { cursor };
+    const page = (await library.call('dumpPage', args)) as { cursor: string; keys: DumpedKey[] };
+    for (const dumped of page.keys) contents.set(dumped.key, contentOf(dumped));
+    cursor = page.cursor;
+  } while (cursor !== '0');
+  return Object.fromEntries([...contents].toSorted(([a], [b]) => compareBytes(a, b)));
 }
 
-async function dumpKey(redis: Redis, key: string): Promise<unknown> {
-  const type = await redis.type(key);
+function contentOf({ type, content }: DumpedKey): unknown {
+  if (typeof content === 'string') return content;
   switch (type) {
-    case 'string':
-      return redis.get(key);
     case 'hash':
-      return redis.hgetall(key);
-    case 'list':
-      return redis.lrange(key, 0, -1);
+      return Object.fromEntries(pairs(content));
     case 'set':
-      return (await redis.smembers(key)).toSorted(compareBytes);
+      return content.toSorted(compareBytes);
     case 'zset':
-      return pairs(await redis.zrange(key, '0', '-1', 'WITHSCORES'));
+      return pairs(content).map(([member, score]) => [member, Number(score)]);
     default:
-      throw new Error(`expected a kind of key that operations use, found ${type} at ${key}`);
+      return content;
   }
 }
 
@@ -41,10 +37,6 @@ function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-function pairs(flat: string[]): [string, number][] {
-  return flat.flatMap((member, index) => (index % 2 === 0 ? [[member, Number(flat[index + 1])]] : []));
-}
-
-function escapeGlob(text: string): string {
-  return text.replace(/[\\*?[\]]/g, '\\$&');
+function pairs(flat: string[]): [string, string][] {
+  return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? '']] : []));
 }

@@ -16,9 +16,13 @@ import { library } from './generated/library.ts';
 import { RedisConnection } from './redis-connection.ts';
 import { RedisLibrary } from './redis-library.ts';
 import { openRedisStore } from './redis-store.ts';
+import { TestCells } from './test-cells.ts';
 
 describeWithService('redis', 'the contract', ({ url }) => {
-  describeStore('redis', ({ clock }) => openRedisStore({ url, cell: randomUUID(), clock }));
+  const cells = new TestCells(url);
+  afterAll(() => cells.close());
+
+  describeStore('redis', (options) => cells.open(options));
 });
 
 describeWithService('redis', 'what is special to the Redis driver', () => {

@@ -35,7 +35,7 @@ export async function openRedisStore({ url, cell, clock }: RedisStoreOptions): P
     checkServer(server);
     const flush = server.reportsFlush ? new RedisFlush(url, `pd-flush:{${cell}}`) : undefined;
     const operations = new RedisLibrary({ connection, library, prefix, clock });
-    return new OperationStore(new RedisDriver({ connection, operations, prefix, flush }));
+    return new OperationStore(new RedisDriver({ connection, operations, flush }));
   } catch (error) {
     await connection.close();
     throw error;
@@ -45,7 +45,6 @@ export async function openRedisStore({ url, cell, clock }: RedisStoreOptions): P
 interface RedisParts {
   connection: RedisConnection;
   operations: RedisLibrary;
-  prefix: string;
   flush: RedisFlush | undefined;
 }
 
@@ -62,7 +61,7 @@ class RedisDriver implements Driver {
   }
 
   dump(): Promise<Record<string, unknown>> {
-    return this.#parts.connection.send('dump', (redis) => dumpKeys(redis, this.#parts.prefix));
+    return dumpKeys(this.#parts.operations);
   }
 
   async durable(): Promise<void> {

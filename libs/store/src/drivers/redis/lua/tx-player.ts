@@ -1,4 +1,5 @@
 import type { Tx } from '../../../operations/tx.ts';
+import { dumpPage } from './dump-page.ts';
 import { runOperation } from './run-operation.ts';
 
 /** One command of `Tx` as data, for tests that play the same commands on several implementations. */
@@ -29,7 +30,7 @@ export function play(tx: Tx, _now: number, calls: TxCall[]): TxAnswer[] {
 
 /** What a library made of this module does. */
 export function run(keys: string[], args: string[]): string {
-  return runOperation({ play }, keys, args);
+  return runOperation({ play, dumpPage }, keys, args);
 }
 
 const commands: Record<string, (tx: Tx, call: TxCall) => unknown> = {
