@@ -2,6 +2,7 @@ import { completes, failed, completed, sleeps } from '@perdure/testing';
 import { describe, expect, test } from 'vitest';
 
 import { useServer } from './harness/fixture.ts';
+import { until } from './harness/poll.ts';
 
 const system = useServer();
 const UNKNOWN = '01KAZZZZZZZZZZZZZZZZZZZZZZ';
@@ -137,28 +138,26 @@ describe('events and runs', () => {
     );
 
     const eventId = await system.api.sendOne({ name: 'h30/go' });
-    const runs = await system.api.waitForRuns(eventId, 3, { isWanted: (run) => run.status !== 'Scheduled' });
-    const ended = await system.api.waitForRuns(eventId, 3, {
-      isWanted: (run) => run.status !== 'Scheduled' && (run.status === 'Running' || run.ended_at !== null),
+    const runs = await until('runs in three states', async () => {
+      const byStatus = Object.fromEntries((await system.api.runsOf(eventId)).map((run) => [run.status, run]));
+      return ['Completed', 'Failed', 'Running'].every((status) => status in byStatus) ? byStatus : undefined;
     });
 
-    const bySlug = Object.fromEntries(ended.map((run) => [run.status, run]));
-    expect(runs).toHaveLength(3);
-    expect(bySlug['Completed']).toMatchObject({
+    expect(runs['Completed']).toMatchObject({
       output: { nested: ['ü', 1, null] },
       ended_at: expect.any(String),
       event_id: eventId,
     });
-    expect(bySlug['Failed']).toMatchObject({
+    expect(runs['Failed']).toMatchObject({
       output: { name: 'MyError', message: 'no' },
       ended_at: expect.any(String),
     });
-    expect(bySlug['Running']).toMatchObject({ ended_at: null });
-    for (const run of ended) expect(await system.api.run(run.run_id)).toEqual(run);
+    expect(runs['Running']).toMatchObject({ ended_at: null });
+    for (const run of Object.values(runs)) expect(await system.api.run(run.run_id)).toEqual(run);
   });
 
   test.concurrent('[H32][P86] DELETE cancels a run: its sleep wakes nobody; again is fine, an unknown run is 404', async (ctx) => {
-    const app = await system.scriptedApp(ctx, 'h32', { id: 'cancelled', script: sleeps('2s') });
+    const app = await system.scriptedApp(ctx, 'h32', { id: 'cancelled', script: sleeps('8s') });
     const eventId = await system.api.sendOne({ name: 'test/cancelled' });
     const [call] = await app.waitForCalls(1);
     const runId = call?.runId ?? '';
@@ -168,9 +167,9 @@ describe('events and runs', () => {
     const run = await system.api.waitForRun(eventId);
     const again = await system.api.request('DELETE', `/v1/runs/${runId}`);
     // The sleep of another run that began later ends later: by then this one would have woken.
-    const witness = await system.scriptedApp(ctx, 'h32-witness', { id: 'witness', script: sleeps('2s') });
+    const witness = await system.scriptedApp(ctx, 'h32-witness', { id: 'witness', script: sleeps('8s') });
     await system.api.send({ name: 'test/witness' });
-    await witness.waitForCalls(2);
+    await witness.waitForCalls(2, { waitMs: 20_000 });
 
     expect(cancel).toMatchObject({ status: 200, text: '' });
     expect(run).toMatchObject({ status: 'Cancelled', ended_at: expect.any(String) });

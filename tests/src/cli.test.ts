@@ -18,6 +18,8 @@ import {
   type ServerOptions,
 } from './harness/server.ts';
 
+// One after the other: starting a process is what these tests do most, and two cores start two at a time.
+
 /** Longest a command that must fail may take. */
 const ENDS_MS_MAX = 20_000;
 
@@ -64,25 +66,25 @@ function expectClearFailure({ code, output }: Ending, ...sentences: (string | Re
 }
 
 describe('the command line', () => {
-  test.concurrent('start without keys names what is missing', async (ctx) => {
+  test('start without keys names what is missing', async (ctx) => {
     const folder = await folderFor(ctx);
     const start = (...args: string[]) =>
       runToEnd(['start', '--port', '0', '--data-dir', join(folder, 'data'), ...args], folder);
 
-    const [none, noEventKey, odd, noHex] = await Promise.all([
-      start('--event-key', 'k'),
-      start('--signing-key', TEST_KEYS.signingKey),
-      start('--event-key', 'k', '--signing-key', 'abc'),
-      start('--event-key', 'k', '--signing-key', 'not hex!'),
-    ]);
-
-    expectClearFailure(none, 'Error: signing-key is required');
-    expectClearFailure(noEventKey, 'Error: at least one event-key is required');
-    expectClearFailure(odd, 'Error: signing-key must be hex string with even number of chars');
-    expectClearFailure(noHex, /Error: signing-key must be valid hex string/);
+    const { signingKey } = TEST_KEYS;
+    expectClearFailure(await start('--event-key', 'k'), 'Error: signing-key is required');
+    expectClearFailure(await start('--signing-key', signingKey), 'Error: at least one event-key is required');
+    expectClearFailure(
+      await start('--event-key', 'k', '--signing-key', 'abc'),
+      'Error: signing-key must be hex string with even number of chars',
+    );
+    expectClearFailure(
+      await start('--event-key', 'k', '--signing-key', 'not hex!'),
+      'Error: signing-key must be valid hex string',
+    );
   });
 
-  test.concurrent('start accepts a key with the prefix of an environment', async (ctx) => {
+  test('start accepts a key with the prefix of an environment', async (ctx) => {
     const server = await serverFor(ctx, {
       command: 'start',
       keys: { ...TEST_KEYS, signingKey: `signkey-prod-${TEST_KEYS.signingKey}` },
@@ -91,7 +93,7 @@ describe('the command line', () => {
     expect((await server.api.request('GET', '/v1/events')).status).toBe(200);
   });
 
-  test.concurrent.for([
+  test.for([
     [['dev', '--made-up'], /--made-up/],
     [['start', '--made-up'], /--made-up/],
     [['made-up'], /made-up/],
@@ -103,7 +105,7 @@ describe('the command line', () => {
     expectClearFailure(ending, named);
   });
 
-  test.concurrent('help and version', async (ctx) => {
+  test('help and version', async (ctx) => {
     const folder = await folderFor(ctx);
     const [help, version, devHelp] = await Promise.all([
       runToEnd(['--help'], folder),
@@ -119,7 +121,7 @@ describe('the command line', () => {
     });
   });
 
-  test.concurrent('a port in use: dev takes the next one and says so, start fails', async (ctx) => {
+  test('a port in use: dev takes the next one and says so, start fails', async (ctx) => {
     const occupant = createServer();
     await new Promise<void>((resolve) => void occupant.listen(0, '0.0.0.0', resolve));
     ctx.onTestFinished(() => void occupant.close());
@@ -140,7 +142,7 @@ describe('the command line', () => {
 });
 
 describe('stopping', () => {
-  test.concurrent('SIGTERM ends an idle server with code 0 at once', async (ctx) => {
+  test('SIGTERM ends an idle server with code 0 at once', async (ctx) => {
     const server = await serverFor(ctx, { command: 'start' });
     const startedAt = performance.now();
 
@@ -150,7 +152,7 @@ describe('stopping', () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
-  test.concurrent('SIGTERM with a call in flight: the call may finish, and its run goes on after the next start', async (ctx) => {
+  test('SIGTERM with a call in flight: the call may finish, and its run goes on after the next start', async (ctx) => {
     const released = Promise.withResolvers<void>();
     const server = await serverFor(ctx, { persist: true });
     const script = completes('finished');
@@ -180,7 +182,7 @@ describe('stopping', () => {
     expect(app.callCount).toBe(1);
   });
 
-  test.concurrent('dev without --persist leaves nothing behind', async (ctx) => {
+  test('dev without --persist leaves nothing behind', async (ctx) => {
     const folder = await folderFor(ctx);
     const server = await serverFor(ctx, { env: { TMPDIR: folder } });
 
@@ -191,7 +193,7 @@ describe('stopping', () => {
 });
 
 describe('the data folder', () => {
-  test.concurrent('events, runs and functions are there after a restart', async (ctx) => {
+  test('events, runs and functions are there after a restart', async (ctx) => {
     const server = await serverFor(ctx, { command: 'start' });
     const app = await startScriptedApp({
       name: 'kept',
@@ -222,7 +224,7 @@ describe('the data folder', () => {
     expect(app.callCount).toBe(3);
   });
 
-  test.concurrent('a second process on the same folder is refused, and the first goes on', async (ctx) => {
+  test('a second process on the same folder is refused, and the first goes on', async (ctx) => {
     const folder = await folderFor(ctx);
     const dataDir = join(folder, 'data');
     const first = await serverFor(ctx, { command: 'start', dataDir });
@@ -233,7 +235,7 @@ describe('the data folder', () => {
     expect(await first.api.send({ name: 'still/here' })).toHaveLength(1);
   });
 
-  test.concurrent('a folder whose process was killed is free', async (ctx) => {
+  test('a folder whose process was killed is free', async (ctx) => {
     const server = await serverFor(ctx, { command: 'start' });
 
     await server.kill9();
@@ -242,7 +244,7 @@ describe('the data folder', () => {
     expect(await server.api.send({ name: 'here/again' })).toHaveLength(1);
   });
 
-  test.concurrent('a corrupt folder stops the start with a sentence that names it', async (ctx) => {
+  test('a corrupt folder stops the start with a sentence that names it', async (ctx) => {
     const folder = await folderFor(ctx);
     const dataDir = join(folder, 'data');
     const server = await serverFor(ctx, { command: 'start', dataDir });
@@ -259,7 +261,7 @@ describe('the data folder', () => {
     expectClearFailure(ending, dataDir);
   });
 
-  test.concurrent('a folder that is a file stops the start with a sentence that names it', async (ctx) => {
+  test('a folder that is a file stops the start with a sentence that names it', async (ctx) => {
     const folder = await folderFor(ctx);
     const dataDir = join(folder, 'data');
     await writeFile(dataDir, 'not a folder');
@@ -269,7 +271,7 @@ describe('the data folder', () => {
     expectClearFailure(ending, dataDir);
   });
 
-  test.concurrent('a full disk stops the start with one sentence', async (ctx) => {
+  test('a full disk stops the start with one sentence', async (ctx) => {
     const folder = await folderFor(ctx);
     const dataDir = join(folder, 'data');
     const obstacle = await mountSmall(ctx, dataDir);

@@ -381,15 +381,14 @@ describe('what is refused', () => {
 
 describe('invoking by slug', () => {
   test.concurrent('[H17] POST /invoke/{slug} runs that function with the data', async (ctx) => {
-    const app = await system.scriptedApp(ctx, 'h17', {
-      id: 'asked',
-      script: (call) => completed(call.event.data['n'] ?? null),
-    });
+    const app = await system.scriptedApp(ctx, 'h17/app', { id: 'asked', script: completes() });
 
-    const answer = await system.api.request('POST', '/invoke/h17-asked', { body: { data: { n: 42 } } });
+    const answer = await system.api.request('POST', '/invoke/h17%2Fapp-asked', { body: { data: { n: 42 } } });
+    const broken = await system.api.request('POST', '/invoke/h17%2Fapp-asked', { body: '{"data":' });
 
     expect(answer).toMatchObject({ status: 200, body: { status: 200, id: expect.any(String) } });
     expect((await app.nextCall()).event).toMatchObject({ name: 'inngest/function.invoked', data: { n: 42 } });
+    expect(broken).toMatchObject({ status: 400, body: { status: 400, error: 'Unable to read post data request' } });
   });
 });
 

@@ -36,21 +36,22 @@ describe('POST /fn/register', () => {
   const register = (body: JsonValue, headers: Record<string, string> = {}) =>
     system.api.request('POST', '/fn/register', { body, headers: { authorization: 'Bearer undefined', ...headers } });
 
-  test.concurrent('[P16][H18] the same registration again changes nothing, whatever the SDK observed', async () => {
-    const first = await register(bodyOf('p16', {}, { featureObservations: { a: 1 } }));
-    const again = await register(bodyOf('p16', {}, { featureObservations: { b: 2 } }));
-    const changed = await register(bodyOf('p16', { name: 'another name' }));
+  test.concurrent('[P16][H18] the same registration again changes nothing, whatever the SDK observed', async (ctx) => {
+    const functions: ScriptedFunction[] = [{ id: 'f', script: completes() }];
+    // It must answer: an application in error is registered anew.
+    const app = await startScriptedApp({ name: 'p16', functions, serverUrl: system.server.url });
+    ctx.onTestFinished(() => app.stop());
+    const body = registration({ name: 'p16', url: app.url, functions });
+
+    const first = await register({ ...body, featureObservations: { a: 1 } });
+    const again = await register({ ...body, featureObservations: { b: 2 } });
+    const changed = await register({ ...body, appVersion: '2' });
 
     const uuid = expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     expect(first).toMatchObject({ status: 200, body: { ok: true, modified: true, sync_id: uuid, app_id: uuid } });
-    expect(again).toMatchObject({
-      status: 200,
-      body: { ok: true, modified: false, app_id: first.body['app_id'] ?? null },
-    });
-    expect(changed).toMatchObject({
-      status: 200,
-      body: { ok: true, modified: true, app_id: first.body['app_id'] ?? null },
-    });
+    const appId = first.body['app_id'] ?? null;
+    expect(again).toMatchObject({ status: 200, body: { ok: true, modified: false, app_id: appId } });
+    expect(changed).toMatchObject({ status: 200, body: { ok: true, modified: true, app_id: appId } });
   });
 
   test.concurrent('[P12] the body of the Python SDK: appname is the name, unknown fields are passed over', async (ctx) => {

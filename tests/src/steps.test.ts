@@ -505,13 +505,25 @@ describe('answers with ops', () => {
     const app = await system.scriptedApp(ctx, 'p46', {
       id: 'empty',
       retries: 0,
-      script: () => (++calls < 3 ? fromSdk(206, []) : completed('at last')),
+      script: () => (++calls === 1 ? fromSdk(206, []) : completed('at last')),
     });
 
     const run = await system.api.waitForRun(await system.api.sendOne({ name: 'test/empty' }));
 
     expect(run).toMatchObject({ status: 'Completed', output: 'at last' });
-    expect(app.calls().map((call) => call.attempt)).toEqual([0, 0, 0]);
+    expect(app.calls().map((call) => [call.stepId, call.attempt])).toEqual([
+      ['step', 0],
+      ['step', 0],
+    ]);
+  });
+
+  test.concurrent('a function that keeps answering without ops fails: nothing would ever wake it', async (ctx) => {
+    const app = await system.scriptedApp(ctx, 'deadlocked', { id: 'nothing', script: () => fromSdk(206, []) });
+
+    const run = await system.api.waitForRun(await system.api.sendOne({ name: 'test/nothing' }));
+
+    expect(run).toMatchObject({ status: 'Failed', output: { name: 'DeadlockedRun' } });
+    expect(app.callCount).toBe(2);
   });
 
   test.concurrent('[P52] results: JSON as it is, text as text, JSON within text is read once', async (ctx) => {
