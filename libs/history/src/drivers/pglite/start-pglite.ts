@@ -9,7 +9,8 @@ import type { WorkerStart } from './worker-messages.ts';
 /** Small segments keep a new folder small; they can only be chosen when it is made. */
 const INITDB_PARAMS = ['--wal-segsize=1'];
 
-const START_PARAMS = [
+/** How Postgres is started in a folder. */
+export const START_PARAMS = [
   // `-F` is `fsync=off`.
   ...PGlite.defaultStartParams.filter((param) => param !== '-F'),
   // `fdatasync`, the default, is a system call that does nothing in this build; `fsync` is `SyncedNodeFs`.
@@ -20,17 +21,14 @@ const START_PARAMS = [
   // What must be read again after a crash: about a second's worth.
   '-c',
   'max_wal_size=64MB',
+  // The operating system caches the files as well: more only makes the process larger (the default adds 130 MB).
+  '-c',
+  'shared_buffers=16MB',
 ];
 
-const OPTIONS = {
-  startParams: START_PARAMS,
-  parsers: { [types.JSON]: (text: string) => text },
-} satisfies PGliteOptions;
-
-/** A database that nothing of which survives the process. */
+/** A database of which nothing survives the process. */
 export async function startInMemory({ templateTar }: WorkerStart): Promise<PGlite> {
-  const template = templateTar === undefined ? {} : { loadDataDir: new Blob([await readFile(templateTar)]) };
-  return PGlite.create({ ...OPTIONS, ...template });
+  return create(templateTar === undefined ? {} : { loadDataDir: new Blob([await readFile(templateTar)]) });
 }
 
 /**
@@ -40,7 +38,24 @@ export async function startInMemory({ templateTar }: WorkerStart): Promise<PGlit
  */
 export async function startInFolder(folder: string, { templateFolder }: WorkerStart): Promise<PGlite> {
   if (!existsSync(folder)) await makeFolder(folder, templateFolder);
-  return PGlite.create({ ...OPTIONS, fs: new SyncedNodeFs(folder) });
+  // PGlite takes this file's absence for a new database, and would make one over what is left of the old.
+  if (!existsSync(join(folder, 'PG_VERSION'))) throw new Error('its file PG_VERSION is missing');
+  return create({ fs: new SyncedNodeFs(folder) });
+}
+
+/** Why Postgres gave up is only in what it prints; what PGlite throws then says that it was aborted. */
+async function create(options: PGliteOptions): Promise<PGlite> {
+  let lastWords: string | undefined;
+  const onStderr = (line: string): boolean => {
+    lastWords = /\b(?:FATAL|PANIC): +(.*)/.exec(line)?.[1] ?? lastWords;
+    return false;
+  };
+  try {
+    const parsers = { [types.JSON]: (text: string) => text };
+    return await PGlite.create({ startParams: START_PARAMS, parsers, onStderr, ...options });
+  } catch (cause) {
+    throw lastWords === undefined ? cause : new Error(lastWords, { cause });
+  }
 }
 
 async function makeFolder(folder: string, templateFolder: string | undefined): Promise<void> {

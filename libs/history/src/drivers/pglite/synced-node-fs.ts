@@ -11,18 +11,24 @@ interface SyncableStream {
  * process, but not a loss of power, which may moreover leave the folder unreadable.
  */
 export class SyncedNodeFs extends NodeFS {
+  readonly #sync: (file: number) => void;
+
+  constructor(folder: string, sync: (file: number) => void = fdatasyncSync) {
+    super(folder);
+    this.#sync = sync;
+  }
+
   override async init(...[pglite, options]: Parameters<Init>): ReturnType<Init> {
     const { emscriptenOpts } = await super.init(pglite, options);
-    const preRun = [installFsync, ...(emscriptenOpts.preRun ?? [])];
+    const preRun = [(module: { NODEFS: object }) => this.#install(module), ...(emscriptenOpts.preRun ?? [])];
     return { emscriptenOpts: { ...emscriptenOpts, preRun } };
   }
-}
 
-function fsync(stream: SyncableStream): number {
-  fdatasyncSync(stream.nfd);
-  return 0;
-}
-
-function installFsync(module: { NODEFS: object }): void {
-  Object.assign((module.NODEFS as { stream_ops: object }).stream_ops, { fsync });
+  #install(module: { NODEFS: object }): void {
+    const fsync = (stream: SyncableStream): number => {
+      this.#sync(stream.nfd);
+      return 0;
+    };
+    Object.assign((module.NODEFS as { stream_ops: object }).stream_ops, { fsync });
+  }
 }

@@ -3,5 +3,7 @@ export function storableText(text: string): string;
 export function storableText(text: string | undefined): string | null;
 export function storableText(text: string | undefined): string | null {
   if (text === undefined) return null;
+  // Nearly all text is fine as it is: no copy is made of it.
+  if (!text.includes('\0') && text.isWellFormed()) return text;
   return text.replaceAll('\0', '\uFFFD').toWellFormed();
 }
