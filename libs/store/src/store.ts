@@ -244,9 +244,7 @@ export interface JobQueue {
    */
   advance(args: AdvanceArgs): Promise<AdvanceResult>;
   /** Saves steps while the call goes on (sdk-protocol.md 9.1.1): extends the lease, resets the attempt to 0. */
-  checkpoint(
-    args: CheckpointArgs,
-  ): Promise<'saved' | 'stale' | 'run-gone' | 'too-many-steps' | 'state-too-large'>;
+  checkpoint(args: CheckpointArgs): Promise<'saved' | 'stale' | 'run-gone' | 'too-many-steps' | 'state-too-large'>;
   /**
    * Gives the job back for later. `reason` 'failure' spends an attempt; 'infrastructure' counts separately; 'drain'
    * counts nothing. Generation + 1 in each case.
@@ -309,7 +307,12 @@ export interface PauseStore {
    */
   consumePause(args: { pauseId: PauseId; memo?: string; reason?: string }): Promise<ConsumeResult>;
   /** The same for the pause registered under an invoke correlation or a signal name. */
-  resume(args: { envId: EnvId; kind: 'invoke' | 'signal'; correlationId: string; memo: string }): Promise<ConsumeResult>;
+  resume(args: {
+    envId: EnvId;
+    kind: 'invoke' | 'signal';
+    correlationId: string;
+    memo: string;
+  }): Promise<ConsumeResult>;
 }
 
 // ----------------------------------------------------------------------------------------------------- functions
