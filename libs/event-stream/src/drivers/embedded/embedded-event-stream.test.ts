@@ -1,14 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach } from 'vitest';
-
+import { createInterface } from 'node:readline';
 import { testClock } from '@perdure/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { describeEventStream } from '../../event-stream.contract.ts';
 import { openEmbeddedEventStream } from './embedded-event-stream.ts';
 
 let folder: string;
+const never = new AbortController().signal;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'perdure-stream-'));
@@ -29,4 +32,197 @@ describeEventStream('embedded', async (options) => {
       return stream;
     },
   };
+});
+
+/** Lines of a script that has `stream`, opened in the folder by a process of its own. */
+function startScript(
+  body: string,
+  wrap: (command: string[]) => string[] = (command) => command,
+): {
+  lines: AsyncIterable<string>;
+  kill: () => Promise<unknown>;
+} {
+  const source = `
+    import { openEmbeddedEventStream } from ${JSON.stringify(new URL('./embedded-event-stream.ts', import.meta.url).href)};
+    import { testClock } from '@perdure/testing';
+    const stream = await openEmbeddedEventStream({ path: ${JSON.stringify(folder)}, clock: testClock(Date.now()) });
+    const never = new AbortController().signal;
+    ${body}`;
+  const [command = '', ...args] = wrap([process.execPath, '-C', 'perdure-source', '--input-type=module', '-e', source]);
+  const child = spawn(command, args, { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'ignore'] });
+  const closed = once(child, 'close');
+  return {
+    lines: createInterface({ input: child.stdout }),
+    kill: () => {
+      child.kill('SIGKILL');
+      return closed;
+    },
+  };
+}
+
+test('after kill -9 everything appended and not acknowledged is delivered at once, round after round', async () => {
+  const appended = new Set<string>();
+  const acked = new Set<string>();
+  for (let round = 1; round <= 3; round++) {
+    const { lines, kill } = startScript(`
+      async function append() {
+        for (let i = 0; ; i++) {
+          const ids = Array.from({ length: 1 + (i % 7) }, () => crypto.randomUUID());
+          await stream.append(ids.map((id) => ({ id, body: id.repeat(20) })));
+          console.log('appended ' + ids.join());
+        }
+      }
+      async function consume() {
+        for (;;) {
+          const pulled = await stream.pull('g', 20, never);
+          const done = pulled.filter((_, index) => index % 3 > 0);
+          console.log('acking ' + done.map(({ id }) => id).join());
+          await stream.ack('g', done.map(({ seq }) => seq));
+        }
+      }
+      for (let i = 0; i < 8; i++) append();
+      consume();`);
+    for await (const line of lines) {
+      const [what, ids = ''] = line.split(' ');
+      for (const id of ids.split(',')) (what === 'appended' ? appended : acked).add(id);
+      // What it had printed until then is read to the end.
+      if (appended.size >= round * 2_000) void kill();
+    }
+  }
+
+  const stream = await openEmbeddedEventStream({ path: folder, clock: testClock(Date.now()) });
+  const lag = await stream.lag('g');
+  const delivered: string[] = [];
+  while (delivered.length < lag) delivered.push(...(await stream.pull('g', 500, never)).map(({ id }) => id));
+
+  const found = new Set([...acked, ...delivered]);
+  expect([...appended].filter((id) => !found.has(id))).toEqual([]);
+  expect(new Set(delivered).size).toBe(delivered.length);
+  const again = await stream.append([...appended].map((id) => ({ id, body: '' })));
+  expect(again).toEqual({ appended: 0, duplicates: appended.size });
+  await stream.close();
+});
+
+test('a folder is for one process at a time', async () => {
+  const clock = testClock();
+  const stream = await openEmbeddedEventStream({ path: folder, clock });
+
+  await expect(openEmbeddedEventStream({ path: folder, clock })).rejects.toMatchObject({ code: 'FOLDER_LOCKED' });
+
+  await stream.close();
+  await (await openEmbeddedEventStream({ path: folder, clock })).close();
+});
+
+test('a damaged folder is reported in one sentence, and this process lives', async () => {
+  const stream = await openEmbeddedEventStream({ path: folder, clock: testClock() });
+  await stream.append(Array.from({ length: 500 }, (_, index) => ({ id: `m${index}`, body: 'x'.repeat(1_000) })));
+  await stream.close();
+  const file = join(folder, 'data.mdb');
+  truncateSync(file, statSync(file).size / 2);
+
+  await expect(openEmbeddedEventStream({ path: folder, clock: testClock() })).rejects.toMatchObject({
+    code: 'FOLDER_CORRUPT',
+    message: expect.stringMatching(/^the folder \S+ is damaged \(.+\): restore it from a backup, or remove it/),
+  });
+});
+
+test('an append that cannot be written is refused whole; when there is room again appending goes on', async () => {
+  const limitedTo8Mib = (command: string[]): string[] => [
+    '/bin/sh',
+    '-c',
+    `trap '' XFSZ; ulimit -f 16384; exec "$@"`,
+    'sh',
+    ...command,
+  ];
+  const { lines, kill } = startScript(
+    `
+    const body = 'x'.repeat(100_000);
+    const ids = (prefix, count) => Array.from({ length: count }, (_, index) => ({ id: prefix + index, body }));
+    let stored = 0;
+    let failure;
+    while (failure === undefined) {
+      await stream.append(ids('round' + stored + '-', 3)).then(() => (stored += 3), (error) => (failure = error));
+    }
+    console.log(failure.code);
+    console.log((await stream.lag('g')) - stored);
+    const pulled = await stream.pull('g', 1_000, never);
+    await stream.ack('g', pulled.map(({ seq }) => seq));
+    console.log(pulled.length - stored);
+    // The first of these commits drops what was acknowledged, the second one may use its place.
+    await stream.append([{ id: 'small', body: '' }]);
+    await stream.append([{ id: 'smaller', body: '' }]);
+    console.log((await stream.append(ids('again', 3))).appended);`,
+    limitedTo8Mib,
+  );
+  const printed: string[] = [];
+  for await (const line of lines) {
+    printed.push(line);
+    if (printed.length === 4) break;
+  }
+  await kill();
+
+  expect(printed).toEqual(['STREAM_WRITE_FAILED', '0', '0', '3']);
+});
+
+test('what every group acknowledged makes room: the folder does not grow with what passes through', async () => {
+  const stream = await openEmbeddedEventStream({ path: folder, clock: testClock() });
+  const body = 'x'.repeat(20_000);
+  for (let round = 0; round < 100; round++) {
+    await stream.append(Array.from({ length: 25 }, (_, index) => ({ id: `${round}-${index}`, body })));
+    const pulled = await stream.pull('g', 100, never);
+    await stream.ack(
+      'g',
+      pulled.map(({ seq }) => seq),
+    );
+  }
+
+  // 50 MB have passed, at most three rounds of which are there at once.
+  expect(statSync(join(folder, 'data.mdb')).size).toBeLessThan(6_000_000);
+  await stream.close();
+});
+
+test('an ID is forgotten after two windows: what is remembered is bounded', async () => {
+  const clock = testClock();
+  const stream = await openEmbeddedEventStream({ path: folder, clock, dedupWindowMs: 1_000 });
+  await stream.append([{ id: 'a', body: '' }]);
+
+  for (const id of ['b', 'c', 'd']) {
+    await clock.advanceBy(1_000);
+    await stream.append([{ id, body: '' }]);
+  }
+
+  expect(await stream.append([{ id: 'd', body: '' }])).toEqual({ appended: 0, duplicates: 1 });
+  expect(await stream.append([{ id: 'a', body: '' }])).toEqual({ appended: 1, duplicates: 0 });
+  await stream.close();
+});
+
+test('acknowledgements reach the disk by themselves within a moment', async () => {
+  const clock = testClock();
+  const stream = await openEmbeddedEventStream({ path: folder, clock });
+  await stream.append([{ id: 'a', body: '' }]);
+  const pulled = await stream.pull('g', 1, never);
+
+  await stream.ack('g', [pulled[0]?.seq ?? -1]);
+  expect(clock.pendingTimers()).toHaveLength(1);
+  await clock.advanceBy(100);
+  await stream.append([]);
+
+  expect(clock.pendingTimers()).toEqual([]);
+  await stream.close();
+});
+
+test('a stream without messages and with a waiting pull has no timers', async () => {
+  const clock = testClock();
+  const stream = await openEmbeddedEventStream({ path: folder, clock });
+  const stop = new AbortController();
+  const pulled = stream.pull('g', 1, stop.signal);
+  await stream.append([]);
+
+  await clock.advanceBy(100);
+  await stream.append([]);
+
+  expect(clock.pendingTimers()).toEqual([]);
+  stop.abort();
+  expect(await pulled).toEqual([]);
+  await stream.close();
 });
