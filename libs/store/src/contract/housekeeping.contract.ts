@@ -179,9 +179,11 @@ export function describeHousekeeping(open: OpenStore): void {
       await collectAll(play);
 
       expect(await play.store.counts()).toMatchObject({ runs: 0, delayed: 0, ready: 0, leased: 0, pauses: 0 });
-      expect(Object.keys(await play.store.dump()).filter((key) => key.startsWith('run|'))).toEqual([
-        `run|${job.run.runId}|ev`,
-      ]);
+      expect(
+        Object.keys(await play.store.dump())
+          .filter((key) => key.startsWith('run|'))
+          .toSorted(),
+      ).toEqual([`run|${job.run.runId}|end`, `run|${job.run.runId}|ev`]);
     });
 
     test('an expired cancel pause is dropped while its run goes on', async ({ play }) => {

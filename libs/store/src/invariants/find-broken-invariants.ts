@@ -31,7 +31,7 @@ function checkOutbox(store: Snapshot, findings: Findings): void {
   const ended = entries.map(([, key]) => store.doc(key) ?? {}).filter((entry) => entry['kind'] === 'run-ended');
   findings.expectSame(
     'ended runs are those with an entry',
-    Array.from(store.ids('ended'), ([runId]) => runId),
+    store.ended(),
     ended.map((entry) => entry['run'] ?? ''),
   );
 }

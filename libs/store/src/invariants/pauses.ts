@@ -1,3 +1,4 @@
+import { jobKey, stepJobId } from '../operations/keys.ts';
 import { int, type Fields, type Findings, type Snapshot } from './snapshot.ts';
 
 /** Every pause belongs to a run, is found by its indexes, and ends by itself; indexes hold nothing else. */
@@ -33,7 +34,7 @@ function checkOwner(store: Snapshot, findings: Findings, pauseId: string, pause:
   findings.expect(isLive || store.scores('gc').has(runId), `pause ${pauseId} belongs to a live run or to garbage`);
   findings.expect(store.set(`run|${runId}|pz`).includes(pauseId), `run ${runId} knows its pause ${pauseId}`);
   if (!isLive) return;
-  const job = store.doc(`job|${runId}.s.${pause['hash']}`);
+  const job = store.doc(jobKey(stepJobId(runId, pause['hash'] ?? '')));
   const endsByItself = pause['kind'] === 'cancel' || (job?.['pause'] === pauseId && job['st'] === 'D');
   findings.expect(endsByItself, `pause ${pauseId} has the job of its timeout`);
 }

@@ -1,4 +1,5 @@
 import { isWork } from '../operations/jobs.ts';
+import { jobKey } from '../operations/keys.ts';
 import { int, type Fields, type Findings, type Snapshot } from './snapshot.ts';
 
 /** Every live run has its state, its jobs, and something that will continue it. */
@@ -27,7 +28,7 @@ function checkState(store: Snapshot, findings: Findings, runId: string, run: Fie
 
 function checkJobsOf(store: Snapshot, findings: Findings, runId: string, run: Fields): void {
   const jobIds = store.set(`run|${runId}|jb`);
-  const jobs = jobIds.map((jobId) => store.doc(`job|${jobId}`));
+  const jobs = jobIds.map((jobId) => store.doc(jobKey(jobId)));
   findings.expect(!jobs.includes(undefined), `every job of run ${runId} exists`);
   const work = jobs.filter((job) => job && isWork(job['kind'] ?? ''));
   findings.expect(work.length > 0, `run ${runId} has something that continues it`);

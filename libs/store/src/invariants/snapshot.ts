@@ -44,7 +44,18 @@ export class Snapshot {
   }
 
   *jobs(): Iterable<[string, Fields]> {
-    for (const [id, key] of this.ids('job')) yield [id, this.doc(key) ?? {}];
+    for (const [id, key] of this.ids('run')) {
+      const [, kind, jobId] = id.split('|');
+      if (kind === 'job' && jobId !== undefined) yield [jobId, this.doc(key) ?? {}];
+    }
+  }
+
+  /** Ended runs that are kept for the outbox. */
+  *ended(): Iterable<string> {
+    for (const [id] of this.ids('run')) {
+      const [runId, kind] = id.split('|');
+      if (kind === 'end' && runId !== undefined) yield runId;
+    }
   }
 }
 

@@ -14,9 +14,12 @@
  * | parked | sorted set | `A|` account, `F|` function, `L|` lane to the instant at which it is looked at again |
  * | ctr, cw | set, sorted set | holders of a counter; lanes waiting for it, by since when |
  * | gcra, rl | string | throttle and rate limit buckets: TAT in microseconds |
- * | job, due, lease | document, sorted sets | a job; delayed jobs by instant; leased jobs by end of lease |
- * | run:* | | record, `ev` events, `st` memos, `sk` stack, `jb` jobs, `pz` pauses, `pg` pending group, `dn` finished jobs |
- * | ended | document | record of an ended run until its outbox entry is acknowledged |
+ * | due, lease | sorted sets | delayed jobs by instant; leased jobs by end of lease |
+ * | run | document | record of a live run; all else of a run has keys that begin with it, and lies beside it on disk: |
+ * | run…job | document | a job |
+ * | run…ev st sk | string, map, list | events, memos, stack |
+ * | run…jb pz pg dn | sets, map | jobs, pauses, pending group; finished jobs |
+ * | run…end | document | record of an ended run until its outbox entry is acknowledged |
  * | idem, idk, skip, sg | documents, string | dedup key; idempotency key; skipped run; holder of a singleton |
  * | pz, pzp, pzq, pzs, inv, sig | | a pause, and its indexes: paths in use, by anchor, without anchor, by correlation |
  * | ob | document | one outbox entry |
@@ -75,7 +78,7 @@ export function rateLimitKey(bucket: string): string {
   return 'rl|' + bucket;
 }
 export function jobKey(jobId: string): string {
-  return 'job|' + jobId;
+  return 'run|' + runIdOfJob(jobId) + '|job|' + jobId;
 }
 export function runKey(runId: string): string {
   return 'run|' + runId;
@@ -102,7 +105,7 @@ export function finishedJobsKey(runId: string): string {
   return 'run|' + runId + '|dn';
 }
 export function endedRunKey(runId: string): string {
-  return 'ended|' + runId;
+  return 'run|' + runId + '|end';
 }
 export function dedupKey(functionId: string, key: string): string {
   return 'idem|' + functionId + '|' + key;

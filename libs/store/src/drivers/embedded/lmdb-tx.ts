@@ -3,21 +3,20 @@ import type { Database } from 'lmdb';
 import type { Tx } from '../../operations/tx.ts';
 
 /*
- * Layout: one database, ordered by the bytes of its keys. The first letter is the kind of record, the part after the line
- * feed (which no key of the store contains) the element:
+ * Layout: one database, ordered by the bytes of its keys. After the store's key and a line feed (which no key contains)
+ * comes the kind of record, then the element. So all of a key, and all of a run, lies together, and an operation
+ * changes few pages:
  *
- *   D<key>              document, as JSON            T<key>              string
- *   M<key>\n<field>     element of a map             S<key>\n<member>    member of a set
- *   Z<key>\n<score><member>  sorted set by score     Y<key>\n<member>    the member's score
- *   L<key>\n<index>     element of a list
+ *   <key>\nD              document, as JSON            <key>\nT           string
+ *   <key>\nM<field>       element of a map             <key>\nS<member>   member of a set
+ *   <key>\nZ<score><member>  sorted set by score       <key>\nY<member>   the member's score
+ *   <key>\nL<index>       element of a list
  *
  * The process that opened the folder is the only one that writes it, so what is cached here stays true: documents
  * (written back once a transaction), and the sizes of sets, which LMDB does not know.
  */
 
-const ELEMENT = '\n';
-/** The character after ELEMENT: ends the range of a key's elements. */
-const AFTER_ELEMENTS = '\v';
+const SEPARATOR = '\n';
 /** Scores are whole numbers beyond neither -SCORE_MAX nor SCORE_MAX, stored with this added, in SCORE_DIGITS digits. */
 const SCORE_MAX = 4_000_000_000_000_000;
 const SCORE_DIGITS = 16;
@@ -33,6 +32,7 @@ export class LmdbTx implements Tx {
   /** Undefined value: known to be absent. */
   readonly #docs = new Map<string, Fields | undefined>();
   readonly #dirty = new Set<string>();
+  /** Of sets and sorted sets. */
   readonly #sizes = new Map<string, number>();
 
   constructor(db: Database<string, string>) {
@@ -44,7 +44,7 @@ export class LmdbTx implements Tx {
   #doc(key: string): Fields | undefined {
     const cached = this.#docs.get(key);
     if (cached !== undefined || this.#docs.has(key)) return cached;
-    const stored = this.#db.get(`D${key}`);
+    const stored = this.#db.get(`${key}${SEPARATOR}D`);
     const doc = stored === undefined ? undefined : (JSON.parse(stored) as Fields);
     this.#docs.set(key, doc);
     return doc;
@@ -78,15 +78,15 @@ export class LmdbTx implements Tx {
   }
 
   get(key: string): string | undefined {
-    return this.#db.get(`T${key}`);
+    return this.#db.get(`${key}${SEPARATOR}T`);
   }
 
   set(key: string, value: string): void {
-    this.#db.putSync(`T${key}`, value);
+    this.#db.putSync(`${key}${SEPARATOR}T`, value);
   }
 
   drop(key: string): void {
-    this.#db.removeSync(`T${key}`);
+    this.#db.removeSync(`${key}${SEPARATOR}T`);
   }
 
   hdrop(key: string): void {
@@ -97,42 +97,42 @@ export class LmdbTx implements Tx {
   // ------------------------------------------------------------------------------------------------------ maps, lists
 
   mget(key: string, field: string): string | undefined {
-    return this.#db.get(`M${key}${ELEMENT}${field}`);
+    return this.#db.get(`${key}${SEPARATOR}M${field}`);
   }
 
   mhas(key: string, field: string): boolean {
-    return this.#db.doesExist(`M${key}${ELEMENT}${field}`);
+    return this.#db.doesExist(`${key}${SEPARATOR}M${field}`);
   }
 
   mset(key: string, field: string, value: string): void {
-    this.#db.putSync(`M${key}${ELEMENT}${field}`, value);
+    this.#db.putSync(`${key}${SEPARATOR}M${field}`, value);
   }
 
   mdel(key: string, field: string): void {
-    this.#db.removeSync(`M${key}${ELEMENT}${field}`);
+    this.#db.removeSync(`${key}${SEPARATOR}M${field}`);
   }
 
   mall(key: string): [string, string][] {
-    const prefix = `M${key}${ELEMENT}`;
+    const prefix = `${key}${SEPARATOR}M`;
     const pairs: [string, string][] = [];
     for (const { key: id, value } of this.#db.getRange(elements(prefix))) pairs.push([id.slice(prefix.length), value]);
     return pairs;
   }
 
   lput(key: string, index: number, value: string): void {
-    this.#db.putSync(`L${key}${ELEMENT}${String(index).padStart(INDEX_DIGITS, '0')}`, value);
+    this.#db.putSync(`${key}${SEPARATOR}L${String(index).padStart(INDEX_DIGITS, '0')}`, value);
   }
 
   lrange(key: string): string[] {
     const values: string[] = [];
-    for (const { value } of this.#db.getRange(elements(`L${key}${ELEMENT}`))) values.push(value);
+    for (const { value } of this.#db.getRange(elements(`${key}${SEPARATOR}L`))) values.push(value);
     return values;
   }
 
   // ------------------------------------------------------------------------------------------------------------- sets
 
   sadd(key: string, member: string): boolean {
-    const id = `S${key}${ELEMENT}${member}`;
+    const id = `${key}${SEPARATOR}S${member}`;
     if (this.#db.doesExist(id)) return false;
     this.#grow('S', key, 1);
     this.#db.putSync(id, '');
@@ -141,8 +141,8 @@ export class LmdbTx implements Tx {
 
   srem(key: string, member: string): boolean {
     const size = this.#size('S', key);
-    if (size === 0 || !this.#db.removeSync(`S${key}${ELEMENT}${member}`)) return false;
-    this.#sizes.set(`S${key}`, size - 1);
+    if (size === 0 || !this.#db.removeSync(`${key}${SEPARATOR}S${member}`)) return false;
+    this.#sizes.set(key, size - 1);
     return true;
   }
 
@@ -155,34 +155,34 @@ export class LmdbTx implements Tx {
   }
 
   sismember(key: string, member: string): boolean {
-    return this.#db.doesExist(`S${key}${ELEMENT}${member}`);
+    return this.#db.doesExist(`${key}${SEPARATOR}S${member}`);
   }
 
   // ------------------------------------------------------------------------------------------------------ sorted sets
 
   zadd(key: string, score: number, member: string): void {
-    const id = `Y${key}${ELEMENT}${member}`;
+    const id = `${key}${SEPARATOR}Y${member}`;
     const encoded = encodeScore(score);
     const old = this.#db.get(id);
     if (old === encoded) return;
     if (old === undefined) this.#grow('Y', key, 1);
-    else this.#db.removeSync(`Z${key}${ELEMENT}${old}${member}`);
+    else this.#db.removeSync(`${key}${SEPARATOR}Z${old}${member}`);
     this.#db.putSync(id, encoded);
-    this.#db.putSync(`Z${key}${ELEMENT}${encoded}${member}`, '');
+    this.#db.putSync(`${key}${SEPARATOR}Z${encoded}${member}`, '');
   }
 
   zrem(key: string, member: string): boolean {
-    const id = `Y${key}${ELEMENT}${member}`;
+    const id = `${key}${SEPARATOR}Y${member}`;
     const old = this.#db.get(id);
     if (old === undefined) return false;
     this.#grow('Y', key, -1);
     this.#db.removeSync(id);
-    this.#db.removeSync(`Z${key}${ELEMENT}${old}${member}`);
+    this.#db.removeSync(`${key}${SEPARATOR}Z${old}${member}`);
     return true;
   }
 
   zscore(key: string, member: string): number | undefined {
-    const stored = this.#db.get(`Y${key}${ELEMENT}${member}`);
+    const stored = this.#db.get(`${key}${SEPARATOR}Y${member}`);
     return stored === undefined ? undefined : decodeScore(stored);
   }
 
@@ -200,8 +200,8 @@ export class LmdbTx implements Tx {
   }
 
   #byScore(key: string, from: string, max: number): [string, number][] {
-    const prefix = `Z${key}${ELEMENT}`;
-    const range = { start: prefix + from, end: `Z${key}${AFTER_ELEMENTS}`, limit: max };
+    const prefix = `${key}${SEPARATOR}Z`;
+    const range = { start: prefix + from, end: elements(prefix).end, limit: max };
     const pairs: [string, number][] = [];
     for (const id of this.#db.getKeys(range)) {
       const at = prefix.length + SCORE_DIGITS;
@@ -213,17 +213,17 @@ export class LmdbTx implements Tx {
   // -------------------------------------------------------------------------------------------------- the whole of it
 
   mdrop(key: string): void {
-    this.#removeElements(`M${key}${ELEMENT}`);
+    this.#removeElements(`${key}${SEPARATOR}M`);
   }
 
   ldrop(key: string): void {
-    this.#removeElements(`L${key}${ELEMENT}`);
+    this.#removeElements(`${key}${SEPARATOR}L`);
   }
 
   sdrop(key: string): void {
     if (this.#size('S', key) === 0) return;
-    this.#removeElements(`S${key}${ELEMENT}`);
-    this.#sizes.set(`S${key}`, 0);
+    this.#removeElements(`${key}${SEPARATOR}S`);
+    this.#sizes.set(key, 0);
   }
 
   #removeElements(prefix: string): void {
@@ -235,8 +235,8 @@ export class LmdbTx implements Tx {
   flush(): void {
     for (const key of this.#dirty) {
       const doc = this.#docs.get(key);
-      if (doc === undefined) this.#db.removeSync(`D${key}`);
-      else this.#db.putSync(`D${key}`, JSON.stringify(doc));
+      if (doc === undefined) this.#db.removeSync(`${key}${SEPARATOR}D`);
+      else this.#db.putSync(`${key}${SEPARATOR}D`, JSON.stringify(doc));
     }
     this.#dirty.clear();
     if (this.#docs.size > DOCS_CACHED_MAX) this.#docs.clear();
@@ -252,28 +252,28 @@ export class LmdbTx implements Tx {
 
   #elementsOf(kind: string, key: string, max: number): string[] {
     if (max <= 0 || this.#size(kind, key) === 0) return [];
-    const prefix = `${kind}${key}${ELEMENT}`;
+    const prefix = key + SEPARATOR + kind;
     const members: string[] = [];
     for (const id of this.#db.getKeys({ ...elements(prefix), limit: max })) members.push(id.slice(prefix.length));
     return members;
   }
 
   #size(kind: string, key: string): number {
-    const id = kind + key;
-    const cached = this.#sizes.get(id);
+    const cached = this.#sizes.get(key);
     if (cached !== undefined) return cached;
-    const size = this.#db.getKeysCount(elements(id + ELEMENT));
-    this.#sizes.set(id, size);
+    const size = this.#db.getKeysCount(elements(key + SEPARATOR + kind));
+    this.#sizes.set(key, size);
     return size;
   }
 
   #grow(kind: string, key: string, by: number): void {
-    this.#sizes.set(kind + key, this.#size(kind, key) + by);
+    this.#sizes.set(key, this.#size(kind, key) + by);
   }
 }
 
+/** Everything that begins with the prefix, which ends in the letter of a kind. */
 function elements(prefix: string): { start: string; end: string } {
-  return { start: prefix, end: prefix.slice(0, -1) + AFTER_ELEMENTS };
+  return { start: prefix, end: prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1) };
 }
 
 function encodeScore(score: number): string {
@@ -289,10 +289,10 @@ function decodeScore(text: string): number {
 export function dumpAll(db: Database<string, string>): Record<string, unknown> {
   const dump: Record<string, unknown> = {};
   for (const { key: id, value } of db.getRange({})) {
-    const kind = id.slice(0, 1);
-    const at = id.indexOf(ELEMENT);
-    const key = at < 0 ? id.slice(1) : id.slice(1, at);
-    const element = id.slice(at + 1);
+    const at = id.indexOf(SEPARATOR);
+    const key = id.slice(0, at);
+    const kind = id.slice(at + 1, at + 2);
+    const element = id.slice(at + 2);
     if (kind === 'D') dump[key] = JSON.parse(value);
     else if (kind === 'T') dump[key] = value;
     else if (kind === 'M') dump[key] = { ...(dump[key] as object), [element]: value };
