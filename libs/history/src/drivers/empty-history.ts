@@ -10,11 +10,5 @@ import type { Tables } from './sql/tables.ts';
 export async function emptyHistory(db: Kysely<Tables>): Promise<OpenedHistory> {
   await sql`truncate events, event_outcomes, runs, run_events, apps, functions, function_versions`.execute(db);
   await db.updateTable('registry_revision').set({ revision: 0 }).execute();
-  const opened = openedHistory(db);
-  opened.history.close = stay;
-  return { ...opened, close: stay };
-}
-
-function stay(): Promise<void> {
-  return Promise.resolve();
+  return openedHistory(db, { close: () => Promise.resolve() });
 }

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 
 import type { History, Registry } from '../history.ts';
-import { SqlHistory } from './sql/sql-history.ts';
+import { SqlHistory, type HistoryHooks } from './sql/sql-history.ts';
 import { SqlRegistry } from './sql/sql-registry.ts';
 import type { Tables } from './sql/tables.ts';
 
@@ -14,7 +14,7 @@ export interface OpenedHistory {
 }
 
 /** The ports over a migrated database, which they own. */
-export function openedHistory(db: Kysely<Tables>): OpenedHistory {
-  const close = (): Promise<void> => db.destroy();
-  return { history: new SqlHistory(db, close), registry: new SqlRegistry(db), close };
+export function openedHistory(db: Kysely<Tables>, hooks: Partial<HistoryHooks> = {}): OpenedHistory {
+  const close = hooks.close ?? ((): Promise<void> => db.destroy());
+  return { history: new SqlHistory(db, { ...hooks, close }), registry: new SqlRegistry(db), close };
 }

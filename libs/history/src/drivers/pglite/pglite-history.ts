@@ -7,6 +7,7 @@ import { HistoryError } from '../../history-error.ts';
 import { openedHistory, type OpenedHistory } from '../opened-history.ts';
 import { migrateToLatest } from '../sql/migrate.ts';
 import type { Tables } from '../sql/tables.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { PgliteThreadDialect } from './pglite-dialect.ts';
 import { PgliteThread } from './pglite-thread.ts';
 import { findTemplate } from './template/template.ts';
@@ -24,7 +25,15 @@ export interface PgliteHistoryOptions {
  * used.
  */
 export async function openPgliteHistory(options: PgliteHistoryOptions = {}): Promise<OpenedHistory> {
-  return openedHistory(await connectPglite(options));
+  const db = await connectPglite(options);
+  const housekeeping = new Housekeeping(db);
+  return openedHistory(db, {
+    changed: (rows) => housekeeping.changed(rows),
+    close: async () => {
+      await housekeeping.idle();
+      await db.destroy();
+    },
+  });
 }
 
 /** The migrated database itself; destroying it closes the folder too. */

@@ -50,17 +50,39 @@ describeWithService('postgres', 'history', (service) => {
     await expect(refused).rejects.toMatchObject({ code: 'HISTORY_REJECTED' });
   });
 
-  test('a connection that was cut costs one statement, the next one connects again', async () => {
-    const opened = await openPostgresHistory({ url, poolMax: 1 });
-    const pid = await sql<{ pid: number }>`select pid from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid() order by backend_start desc limit 1`.execute(db);
-    await sql`select pg_terminate_backend(${pid.rows[0]?.pid ?? 0})`.execute(db);
+  async function cut(connection: Kysely<Tables>): Promise<void> {
+    const { rows } = await sql<{ pid: number }>`select pid from pg_stat_activity
+      where application_name = ${'cut me'}`.execute(connection);
+    for (const { pid } of rows) await sql`select pg_terminate_backend(${pid}, 10000)`.execute(connection);
+  }
 
-    const first = await opened.registry.revision().catch((error: unknown) => error);
-    const second = await opened.registry.revision();
+  test('a connection that is cut while nobody uses it costs nothing', async () => {
+    const lost = Promise.withResolvers<Error>();
+    const single = await connectPostgres({
+      url: `${url}?application_name=cut%20me`,
+      poolMax: 1,
+      onConnectionLost: lost.resolve,
+    });
 
-    expect(first === second || (first as { code?: string }).code === 'HISTORY_UNAVAILABLE').toBe(true);
-    await opened.close();
+    await cut(db);
+    await lost.promise;
+    const next = await sql<{ one: number }>`select 1 as one`.execute(single);
+
+    expect(next.rows).toEqual([{ one: 1 }]);
+    await single.destroy();
+  });
+
+  test('a connection that is cut in use costs the statement, not the process, and the next one connects again', async () => {
+    const single = await connectPostgres({ url: `${url}?application_name=cut%20me`, poolMax: 1 });
+    const sleeping = sql`select pg_sleep(60)`.execute(single).catch((error: unknown) => error);
+
+    await cut(db);
+    const failure = await sleeping;
+    const next = await sql<{ one: number }>`select 1 as one`.execute(single);
+
+    expect(failure).toMatchObject({ code: 'HISTORY_UNAVAILABLE' });
+    expect(next.rows).toEqual([{ one: 1 }]);
+    await single.destroy();
   });
 });
 

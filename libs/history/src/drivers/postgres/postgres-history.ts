@@ -37,8 +37,10 @@ export async function connectPostgres(options: PostgresHistoryOptions): Promise<
     connectionTimeoutMillis: CONNECT_MS_MAX,
     types: typesOfTables(),
   });
-  // Without a listener the loss of an idle connection would end the process.
+  // Without listeners the loss of a connection would end the process. The pool tells of those that nobody uses; of one
+  // in use the statement tells, and the connection once more.
   pool.on('error', (error) => options.onConnectionLost?.(error));
+  pool.on('connect', (client) => client.on('error', () => {}));
   const db = new Kysely<Tables>({ dialect: new PortDialect({ pool }) });
   try {
     await migrateToLatest(db);

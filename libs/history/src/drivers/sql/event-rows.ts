@@ -1,7 +1,25 @@
-import type { JsonObject } from '@perdure/domain';
+import { encodeUlid, isUlid, ulidTimeMs, type EpochMs, type Event, type JsonObject } from '@perdure/domain';
 
 import type { EventOutcome, EventOutcomeRecord, EventRecord } from '../../history.ts';
 import type { EventRow, OutcomeRow } from './tables.ts';
+
+/** IDs made at receipt carry its time to the millisecond; senders that seed them have clocks of their own. */
+const STRAY_MS = 3_600_000;
+
+export function isStray({ internalId, receivedAt }: Event): boolean {
+  return !isUlid(internalId) || Math.abs(ulidTimeMs(internalId) - receivedAt) > STRAY_MS;
+}
+
+/** Below these are no IDs of events received after `receivedAfter`, and no IDs above of those received before; strays aside. */
+export function idsReceivedBetween(receivedAfter: EpochMs, receivedBefore: EpochMs): { from: string; until: string } {
+  return { from: firstUlidOf(receivedAfter - STRAY_MS), until: firstUlidOf(receivedBefore + STRAY_MS + 1) };
+}
+
+const ULID_MS_MAX = 2 ** 48 - 1;
+
+export function firstUlidOf(at: EpochMs): string {
+  return encodeUlid(Math.min(ULID_MS_MAX, Math.max(0, Math.floor(at))), new Uint8Array(10));
+}
 
 export function eventOfRow(row: EventRow): EventRecord {
   return {

@@ -2,26 +2,30 @@ import type { JsonObject } from '@perdure/domain';
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 
 import type { EventOutcomeRecord, EventRecord, HistoryBatch } from '../../history.ts';
+import { isStray } from './event-rows.ts';
 import { mergeRows, rowOfRun, rowOfStart } from './run-rows.ts';
 import { storableText } from './storable-text.ts';
 import type { OutcomeRow, RunRow, Tables } from './tables.ts';
 
 /**
- * Stores a batch with one statement, and thus in one round trip and all or nothing. The rows travel as one JSON text per
- * table: the statement is the same for every number of rows, nothing is copied value by value on the way to a worker, and
- * it was as fast as `unnest` of one array per column and as long lists of values (all 21,000 to 27,000 events/s in PGlite).
+ * Stores a batch with one statement, and thus in one round trip and all or nothing; answers how many rows it had. The
+ * rows travel as one JSON text a table: the statement is the same for every number of rows, and nothing is copied value
+ * by value on the way to a thread. `unnest` of an array a column and long lists of values were as fast (PGlite takes
+ * 13 to 17 ms of CPU for 500 events with each).
  */
-export async function recordBatch(db: Kysely<Tables>, batch: HistoryBatch): Promise<void> {
+export async function recordBatch(db: Kysely<Tables>, batch: HistoryBatch): Promise<number> {
   const events = batch.events ?? [];
   const outcomes = newestOutcomes(batch.outcomes ?? []);
   const runs = mergedRuns(batch);
-  if (events.length + outcomes.length + runs.length === 0) return;
+  const rows = events.length + outcomes.length + runs.length;
+  if (rows === 0) return 0;
   await sql`with
     new_events as (${insertEvents(events)}),
     new_outcomes as (${upsertOutcomes(outcomes)}),
     batch_runs as materialized (${runsOfBatch(runs)}),
     new_runs as (${upsertRuns()})
     ${insertRunEvents()}`.execute(db);
+  return rows;
 }
 
 function insertEvents(records: EventRecord[]): RawBuilder<unknown> {
@@ -37,15 +41,17 @@ function insertEvents(records: EventRecord[]): RawBuilder<unknown> {
     user_data: jsonOf(event.user),
     v: storableText(event.v),
     meta: jsonOf(event.meta),
+    is_stray: isStray(event),
   }));
   return sql`
     insert into events
-      (internal_id, stream_seq, env_id, name, external_id, ts, received_at, data, user_data, v, meta)
+      (internal_id, stream_seq, env_id, name, external_id, ts, received_at, data, user_data, v, meta,
+       is_stray)
     select internal_id, stream_seq, env_id, name, external_id, ts, received_at,
-      data::json, user_data::json, v, meta::json
+      data::json, user_data::json, v, meta::json, is_stray
     from json_to_recordset(${JSON.stringify(rows)}::json) as event (
       internal_id text, stream_seq bigint, env_id text, name text, external_id text, ts bigint, received_at bigint,
-      data text, user_data text, v text, meta text)
+      data text, user_data text, v text, meta text, is_stray boolean)
     on conflict do nothing`;
 }
 

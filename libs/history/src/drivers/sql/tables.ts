@@ -27,6 +27,8 @@ export interface EventRow {
   user_data: string | null;
   v: string | null;
   meta: string | null;
+  /** The time in the ID is more than `STRAY_MS` from the time of receipt. */
+  is_stray: boolean;
 }
 
 export interface OutcomeRow {

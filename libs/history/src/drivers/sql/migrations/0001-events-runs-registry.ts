@@ -21,9 +21,13 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       user_data json,
       v text,
       meta json,
+      -- the sender seeded the ID with a time far from the time of receipt
+      is_stray boolean not null,
       primary key (internal_id, stream_seq)
     )`.execute(db);
   await sql`create index events_by_name on events (env_id, name, internal_id)`.execute(db);
+  // Lists are ordered by ID and limited by time of receipt: the one bounds the other, but for strays, which are few.
+  await sql`create index events_stray on events (received_at) where is_stray`.execute(db);
 
   await sql`
     create table event_outcomes (
