@@ -9,6 +9,8 @@ import { promisify } from 'node:util';
 import { completes, startScriptedApp } from '@perdure/testing';
 import { describe, expect, test, type TestContext } from 'vitest';
 
+import { until } from './harness/poll.ts';
+import { hasEnded, type RunView } from './harness/server-api.ts';
 import {
   commandLine,
   spawnPerdure,
@@ -139,6 +141,33 @@ describe('the command line', () => {
     expect((await dev.api.request('GET', '/health')).status).toBe(200);
     expectClearFailure(start, new RegExp(String(port)));
   });
+});
+
+describe('npm start: dev --persist --sample', () => {
+  test('the sample function runs steps, sleeps, fails once and is retried; killed in the middle it goes on', async (ctx) => {
+    const server = await serverFor(ctx, { persist: true, args: ['--sample'] });
+
+    await server.waitForLog('step reserve-stock');
+    await server.kill9();
+    await server.start();
+    // What was lost is a call: its lease runs for 30 s, and is taken back within 5 s of its end (execution.md 7.2).
+    const run = await until('the run of the sample', () => endedSampleRun(server), { waitMs: 50_000 });
+
+    expect(run).toMatchObject({
+      status: 'Completed',
+      output: { order: 'A-1', reserved: 3, charged: true, attempt: 1 },
+    });
+    await server.waitForLog('sample: finished');
+  });
+
+  /** The only run of the sample, once it has ended: later starts send the event again, which starts nothing. */
+  async function endedSampleRun(server: PerdureServer): Promise<RunView | undefined> {
+    const listed = await server.api.request('GET', '/v1/events?name=sample/order.placed');
+    const events = listed.body['data'] as { internal_id: string }[];
+    const runs = (await Promise.all(events.map((event) => server.api.runsOf(event.internal_id)))).flat();
+    expect(runs.length).toBeLessThanOrEqual(1);
+    return runs.find(hasEnded);
+  }
 });
 
 describe('stopping', () => {

@@ -2,6 +2,7 @@ import { isUlid } from '@perdure/domain';
 import { completed, completes, failed, startScriptedApp } from '@perdure/testing';
 import { describe, expect, test } from 'vitest';
 
+import { expectWithin } from './harness/expect-within.ts';
 import { useServer } from './harness/fixture.ts';
 import type { EventInput } from './harness/server-api.ts';
 
@@ -108,8 +109,7 @@ describe('from an event to its runs', () => {
     const call = await app.nextCall();
 
     const late = Date.now() - startAt;
-    expect(late).toBeGreaterThanOrEqual(0);
-    expect(late).toBeLessThan(1_000);
+    expectWithin(late, [0, 1_000]);
     expect(call.event.ts).toBe(startAt);
   });
 

@@ -1,6 +1,7 @@
-import { fromSdk, ops, runCompleteOp, sleepOp, sleeps, stepHash } from '@perdure/testing';
+import { completes, failsThen, fromSdk, ops, runCompleteOp, sleepOp, sleeps, stepHash } from '@perdure/testing';
 import { describe, expect, test } from 'vitest';
 
+import { expectWithin } from './harness/expect-within.ts';
 import { Tally, useServer } from './harness/fixture.ts';
 import { until } from './harness/poll.ts';
 
@@ -29,8 +30,7 @@ describe('sleeping', () => {
     const run = await system.api.waitForRun(ids[0] ?? '');
 
     const late = Number(run.output) - wakeAt;
-    expect(late).toBeGreaterThanOrEqual(0);
-    expect(late).toBeLessThanOrEqual(1_000);
+    expectWithin(late, [0, 1_000]);
   });
 
   test.concurrent('[E56] a sleep of nothing, of less than nothing or until yesterday goes on at once', async (ctx) => {
@@ -50,7 +50,7 @@ describe('sleeping', () => {
     expect(runs.map((run) => run.output)).toEqual(['awake', 'awake', 'awake', 'awake', 'awake']);
     for (const id of Object.keys(untils)) {
       const [first, second] = app.calls(`e56-${id}`);
-      expect((second?.arrivedMs ?? 0) - (first?.arrivedMs ?? 0), id).toBeLessThan(1_000);
+      expectWithin((second?.arrivedMs ?? 0) - (first?.arrivedMs ?? 0), [0, 1_000], id);
       expect(second?.steps, id).toEqual({ [stepHash('nap')]: null });
     }
   });
@@ -105,8 +105,7 @@ describe('sleeping', () => {
     expect(run.output).toBe('awake');
     const [first, second] = app.calls();
     const sleptMs = (second?.arrivedMs ?? 0) - (first?.arrivedMs ?? 0);
-    expect(sleptMs).toBeGreaterThanOrEqual(1_000);
-    expect(sleptMs).toBeLessThanOrEqual(2_000);
+    expectWithin(sleptMs, [1_000, 2_000]);
   });
 
   test.concurrent('[P60] a duration that is none fails the run and says which', async (ctx) => {
@@ -153,7 +152,7 @@ describe('sleeping while the server is away', () => {
     const { ids } = await app.send({ name: 'e55/crash' });
     await system.api.waitForRun(ids[0] ?? '', { isWanted: (run) => run.status === 'Running' });
     await expect.poll(() => bodies.counts).toEqual({ before: 1 });
-    await sleepIsStored(ids[0] ?? '');
+    await answersAreStored();
     await system.server.kill9();
     await system.server.start();
     const run = await system.api.waitForRun(ids[0] ?? '');
@@ -161,33 +160,48 @@ describe('sleeping while the server is away', () => {
     expect(run).toMatchObject({ status: 'Completed', output: { before: 0, after: 0 } });
     expect(bodies.counts).toEqual({ before: 1, after: 1 });
     const [before = 0, after = 0] = instants;
-    expect(after - before).toBeGreaterThanOrEqual(6_000);
-    expect(after - before).toBeLessThanOrEqual(7_000);
+    expectWithin(after - before, [6_000, 7_000]);
   });
 
-  test('[E55] sleeps that end while nobody is there run as soon as the server is back', async (ctx) => {
-    const app = await system.scriptedApp(ctx, 'e55-late', { id: 'late', script: sleeps('1s') });
-    const eventId = await system.api.sendOne({ name: 'test/late' });
-    await app.waitForCalls(1);
-    await sleepIsStored(eventId);
-    const dueAt = Date.now() + 1_000;
+  test('[E7][E55] what falls due while nobody is there runs when the server is back: sleeps, retries, events of the future', async (ctx) => {
+    const dueMs = 5_000;
+    const app = await system.scriptedApp(
+      ctx,
+      'due',
+      { id: 'sleep', triggers: [{ event: 'due/now' }], script: sleeps(`${dueMs / 1_000}s`) },
+      {
+        id: 'retry',
+        triggers: [{ event: 'due/now' }],
+        script: failsThen(1, completes('retried'), { retryAfter: String(dueMs / 1_000) }),
+      },
+      { id: 'event', triggers: [{ event: 'due/then' }], script: completes('came') },
+    );
+    const [now = '', then = ''] = await system.api.send(
+      { name: 'due/now' },
+      { name: 'due/then', ts: Date.now() + dueMs },
+    );
+    await app.waitForCalls(2);
+    await answersAreStored();
+    const dueAt = Date.now() + dueMs;
+    expect(app.callCount).toBe(2);
     await system.server.kill9();
-    await until('the sleep to be over', () => Date.now() > dueAt || undefined);
+    await until('everything to be due', () => Date.now() > dueAt || undefined);
     await system.server.start();
-    const readyMs = performance.now();
 
-    const [, second] = await app.waitForCalls(2, { waitMs: 5_000 });
+    const [[slept, retried], came] = await Promise.all([system.api.waitForRuns(now, 2), system.api.waitForRun(then)]);
 
-    expect((second?.arrivedMs ?? 0) - readyMs).toBeLessThan(2_000);
-    expect((await system.api.waitForRun(eventId)).output).toBe('awake');
+    expect([slept?.output, retried?.output].toSorted()).toEqual(['awake', 'retried']);
+    expect(came.output).toBe('came');
+    expect(app.calls('due-retry').map((call) => call.attempt)).toEqual([0, 1]);
+    expect(app.calls('due-sleep')).toHaveLength(2);
+    expect(app.calls('due-event')).toHaveLength(1);
   });
 
   /**
-   * The answer of a call is stored a moment after the application gave it. A second event that has run by then shows that
+   * The answer of a call is stored a moment after the application gave it. Later events that have run by now show that
    * the server has come past it.
    */
-  async function sleepIsStored(eventId: string): Promise<void> {
-    await system.api.runsOf(eventId);
+  async function answersAreStored(): Promise<void> {
     await system.observer.fence();
   }
 });

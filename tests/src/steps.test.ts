@@ -454,6 +454,54 @@ describe('answers with ops', () => {
     ).toBe(true);
   });
 
+  test.concurrent('[E27][E28][P76][P77] a group of two steps and a sleep: one discovery after all of it, planning while it lasts', async (ctx) => {
+    const ends = new Map<string, number>();
+    const lasting = async (id: string, ms: number) => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      ends.set(id, performance.now());
+      return ops(stepRunOp(id, id));
+    };
+    const app = await system.scriptedApp(ctx, 'e27', {
+      id: 'group',
+      script: (call) => {
+        if (call.stepId === stepHash('a')) return lasting('a', 300);
+        if (call.stepId === stepHash('b')) return lasting('b', 700);
+        if (call.stepId === stepHash('after') || call.ctx.stack.stack.length === 3) {
+          const mustPlan = call.stepId === 'step' && call.ctx.disable_immediate_execution;
+          return ops(mustPlan ? stepPlannedOp('after') : stepRunOp('after', 1));
+        }
+        if (call.ctx.stack.stack.length > 3) return ops(runCompleteOp('end'));
+        return ops(stepPlannedOp('a'), stepPlannedOp('b'), sleepOp('nap', '1s'));
+      },
+    });
+
+    const run = await system.api.waitForRun(await system.api.sendOne({ name: 'test/group' }));
+
+    expect(run).toMatchObject({ status: 'Completed', output: 'end' });
+    const calls = app.calls();
+    const discoveries = calls.filter((call) => call.stepId === 'step');
+    expect(discoveries.map((call) => call.ctx.stack.stack.length)).toEqual([0, 3, 4]);
+    expect(discoveries[1]?.ctx.stack.stack.toSorted()).toEqual(['a', 'b', 'nap'].map(stepHash).toSorted());
+    const targeted = calls.filter((call) => [stepHash('a'), stepHash('b')].includes(call.stepId));
+    expect(targeted).toHaveLength(2);
+    expect(targeted.every((call) => call.ctx.disable_immediate_execution)).toBe(true);
+    expect(Math.max(...targeted.map((call) => call.arrivedMs))).toBeLessThan(ends.get('a') ?? 0);
+    expect(discoveries[0]?.ctx.disable_immediate_execution).toBe(false);
+    expect(discoveries[2]?.ctx.disable_immediate_execution).toBe(false);
+  });
+
+  test.concurrent('[E29] twenty steps at once: twenty calls for them and two discoveries', async (ctx) => {
+    const app = await system.scriptedApp(ctx, 'e29', { id: 'twenty', script: parallelSteps(20, 'all') });
+
+    const run = await system.api.waitForRun(await system.api.sendOne({ name: 'test/twenty' }));
+
+    expect(run).toMatchObject({ status: 'Completed', output: 'all' });
+    const targets = app.calls().map((call) => call.stepId);
+    expect(new Set(targets).size).toBe(21);
+    expect(targets.filter((id) => id !== 'step')).toHaveLength(20);
+    expect(targets.filter((id) => id === 'step')).toHaveLength(2);
+  });
+
   test.concurrent('[P72] RunComplete beside other ops: they are saved first, then the run ends', async (ctx) => {
     const app = await system.scriptedApp(ctx, 'p72', {
       id: 'end',

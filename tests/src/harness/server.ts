@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 
+import { until } from './poll.ts';
 import { ServerApi } from './server-api.ts';
 
 /** Longest a start may take before the test gives up: several times what an idle machine needs. */
@@ -75,6 +76,8 @@ export class PerdureServer {
   readonly #options: ServerOptions;
   readonly #folder: string;
   readonly #log: string[] = [];
+  /** Where the log of the current process begins. */
+  #startsAtLine = 0;
   #port = 0;
   #process: ChildProcess | undefined;
   #exited: Promise<number | null> = Promise.resolve(null);
@@ -96,13 +99,16 @@ export class PerdureServer {
     return this.#log.slice(-LOG_LINES_SHOWN).join('\n');
   }
 
-  get pid(): number {
-    return this.#process?.pid ?? -1;
+  /** Resolves when a line that holds `text` is printed, or has been since the last start. */
+  waitForLog(text: string, waitMs?: number): Promise<true> {
+    const look = () => this.#log.slice(this.#startsAtLine).some((line) => line.includes(text)) || undefined;
+    return until(`"${text}" in the log`, look, waitMs === undefined ? {} : { waitMs });
   }
 
   /** Starts it, on the port that it had before, and resolves when it says that it is ready. Answers how long that took. */
   async start(): Promise<number> {
     const startedAt = performance.now();
+    this.#startsAtLine = this.#log.length;
     const child = spawnPerdure(commandLine({ ...this.#options, port: this.#port }), {
       TMPDIR: this.#folder,
       ...this.#options.env,
@@ -165,7 +171,9 @@ export class PerdureServer {
 
   #keep(line: string): void {
     this.#log.push(line);
-    if (this.#log.length > LOG_LINES_MAX) this.#log.splice(0, LOG_LINES_MAX / 2);
+    if (this.#log.length <= LOG_LINES_MAX) return;
+    this.#log.splice(0, LOG_LINES_MAX / 2);
+    this.#startsAtLine = Math.max(0, this.#startsAtLine - LOG_LINES_MAX / 2);
   }
 }
 
