@@ -152,10 +152,7 @@ function nextWake(op: Op): number | undefined {
 }
 
 function unparkDue(op: Op): void {
-  for (const [entry, at] of op.tx.zfirst(PARKED, UNPARK_MAX)) {
-    if (at > op.now) return;
-    unpark(op, entry);
-  }
+  for (const [entry] of op.tx.zupto(PARKED, op.now, UNPARK_MAX)) unpark(op, entry);
 }
 
 function unpark(op: Op, entry: string): void {

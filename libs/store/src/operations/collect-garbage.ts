@@ -16,8 +16,7 @@ export interface CollectGarbageArgs {
 export function collectGarbage(tx: Tx, now: number, args: CollectGarbageArgs): number {
   const op = startOp(tx, now);
   let dropped = 0;
-  for (const [key, at] of tx.zfirst(EXPIRIES, args.keysMax)) {
-    if (at > now) break;
+  for (const [key] of tx.zupto(EXPIRIES, now, args.keysMax)) {
     if (expire(op, key)) dropped += 1;
   }
   while (dropped < args.keysMax) {

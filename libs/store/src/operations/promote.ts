@@ -15,10 +15,7 @@ const SLEEP_MEMO = 'null';
  * effect here, so that no executor is needed for them.
  */
 export function promote(op: Op): void {
-  for (const [jobId, at] of op.tx.zfirst(DUE, PROMOTE_MAX)) {
-    if (at > op.now) return;
-    fire(op, jobId);
-  }
+  for (const [jobId] of op.tx.zupto(DUE, op.now, PROMOTE_MAX)) fire(op, jobId);
 }
 
 function fire(op: Op, jobId: string): void {

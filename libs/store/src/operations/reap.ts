@@ -13,13 +13,9 @@ const POISON_OUTPUT =
  * one dispatch older. Answers how many.
  */
 export function reap(op: Op, before: number, jobsMax: number): number {
-  let reaped = 0;
-  for (const [jobId, until] of op.tx.zfirst(LEASES, jobsMax)) {
-    if (until > before) return reaped;
-    reapJob(op, jobId);
-    reaped += 1;
-  }
-  return reaped;
+  const lost = op.tx.zupto(LEASES, before, jobsMax);
+  for (const [jobId] of lost) reapJob(op, jobId);
+  return lost.length;
 }
 
 function reapJob(op: Op, jobId: string): void {

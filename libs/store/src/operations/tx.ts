@@ -45,6 +45,8 @@ export interface Tx {
   zcard(key: string): number;
   /** Lowest first, pairs [member, score]. */
   zfirst(key: string, max: number): [string, number][];
+  /** The same, of members whose score is `score` or less: what is not due costs nothing. */
+  zupto(key: string, score: number, max: number): [string, number][];
   /** The same, of members whose score is above `score`. */
   zafter(key: string, score: number, max: number): [string, number][];
 

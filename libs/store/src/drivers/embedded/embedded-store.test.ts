@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,6 +11,9 @@ import { describeStore } from '../../store.contract.ts';
 import type { Store } from '../../store.ts';
 import { openEmbeddedStore } from './embedded-store.ts';
 
+const FILE = 'store.sqlite';
+const LOG = 'store.sqlite-wal';
+const PAGE_BYTES = 4096;
 /** Answers that the writer gives before it is killed, in each of its lives. */
 const ANSWERS_BEFORE_KILL = [1, 40, 200];
 
@@ -64,7 +67,7 @@ describe('the folder', () => {
       const play = new Player(store, testClock());
       for (let i = 0; i < 50; i++) await play.create();
       await store.close();
-      damage(join(path, 'data.mdb'));
+      damage(join(path, FILE));
 
       await expect(openEmbeddedStore({ path, clock: testClock() })).rejects.toMatchObject({ code: 'FOLDER_CORRUPT' });
     }
@@ -126,6 +129,87 @@ describe('kill -9', () => {
     expect(await store.expireLeases()).toBeGreaterThan(0);
   });
 });
+
+describe('after power has failed', () => {
+  test('all that was durable is there, whatever else of the log reached the disk', async () => {
+    const path = aFolder();
+    const store = await openIn(path);
+    const play = new Player(store, testClock());
+    const durable = await createMany(play, 200);
+    await store.durable();
+    const flushed = readFileSync(join(path, LOG));
+    await createMany(play, 400);
+    const latest = readFileSync(join(path, LOG));
+    expect(latest.length).toBeGreaterThan(flushed.length);
+
+    for (let seed = 1; seed <= 10; seed++) {
+      const crashed = aFolder();
+      writeFileSync(join(crashed, FILE), readFileSync(join(path, FILE)));
+      writeFileSync(join(crashed, LOG), tornLog(flushed, latest, aRandom(seed)));
+
+      const restored = await openIn(crashed);
+
+      const found = await Promise.all(durable.map((runId) => restored.findRun(runId)));
+      expect(found.filter((run) => run === undefined)).toEqual([]);
+      expect(await restored.checkInvariants()).toEqual([]);
+      await restored.close();
+    }
+  });
+});
+
+describe('the log', () => {
+  test(
+    'is moved into the database before it grows long, and nothing is lost by that',
+    { timeout: 60_000 },
+    async () => {
+      const path = aFolder();
+      const store = await openIn(path);
+      const play = new Player(store, testClock());
+      const events = JSON.stringify([{ data: 'x'.repeat(100_000) }]);
+      let longest = 0;
+      let restarts = 0;
+
+      for (let length = 0, round = 0; restarts < 2 && round < 100; round++) {
+        await Promise.all(Array.from({ length: 20 }, () => play.create({ events })));
+        const now = readFileSync(join(path, LOG)).length;
+        if (now < length) restarts += 1;
+        length = now;
+        longest = Math.max(longest, length);
+      }
+
+      expect(restarts).toBe(2);
+      expect(longest).toBeLessThan(100 * 1024 * 1024);
+      expect(await store.checkInvariants()).toEqual([]);
+      await store.close();
+      const again = await openIn(path);
+      expect(await again.checkInvariants()).toEqual([]);
+    },
+  );
+});
+
+async function createMany(play: Player, count: number): Promise<string[]> {
+  const runIds: string[] = [];
+  for (let i = 0; i < count; i++) runIds.push(await play.create());
+  return runIds;
+}
+
+/** Uniform numbers in [0, 1), the same for the same seed. */
+function aRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** The log on a disk that lost power: what was flushed, and of the rest any page or zeros. */
+function tornLog(flushed: Buffer, latest: Buffer, random: () => number): Buffer {
+  const torn = Buffer.from(latest);
+  for (let at = flushed.length; at < torn.length; at += PAGE_BYTES) {
+    if (random() < 0.1) torn.fill(0, at, Math.min(at + PAGE_BYTES, torn.length));
+  }
+  return torn;
+}
 
 /** Runs a process that schedules, claims and advances as fast as it can, and kills it after so many answers. */
 async function writeUntilKilled(path: string, answersMax: number): Promise<string[]> {

@@ -1,58 +1,75 @@
-import { checkFreeSpace, lockFolder, probeLmdb } from '@perdure/data-folder';
-import type { Clock } from '@perdure/domain';
-import { open } from 'lmdb';
+import { statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkFreeSpace, lockFolder } from '@perdure/data-folder';
+import { PerdureError, type Clock } from '@perdure/domain';
 import { OperationStore } from '../../operation-store.ts';
 import type { Store } from '../../store.ts';
-import { LmdbDriver, type LmdbFolder } from './lmdb-driver.ts';
-import { RestorePoints } from './restore-points.ts';
+import { damaged, EmbeddedDriver, explainSqlite, type EmbeddedFolder } from './embedded-driver.ts';
+import { SqliteTable } from './sqlite-table.ts';
+import { Wal } from './wal.ts';
 
 export interface EmbeddedStoreOptions {
   /** The folder of the store; created when it does not exist. */
   path: string;
   clock: Clock;
-  /** Address space reserved at most; the file grows as needed. */
-  mapSizeBytes?: number;
 }
 
-const MAP_SIZE_BYTES = 64 * 1024 ** 3;
+const FILE = 'store.sqlite';
+/** A file up to this size is read as a whole before it is trusted, in less than 0.1 s; damage to a larger one shows later. */
+const CHECKED_BYTES_MAX = 32 * 1024 * 1024;
 
 /**
  * Opens the store of one cell in a folder of this machine, exclusively for this process. Everything answered survives the
- * death of the process; `durable()` waits until it survives the loss of power (restore-points.ts).
+ * death of the process; `durable()` waits until it survives the loss of power.
  *
  * Throws a `DataFolderError` (FOLDER_LOCKED, FOLDER_CORRUPT, FOLDER_NOT_WRITABLE, DISK_FULL) when the folder cannot be
  * used. Later a full disk fails the operations that write, with DISK_FULL, and those only.
  */
-export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
-  const lock = lockFolder(options.path);
+export async function openEmbeddedStore({ path, clock }: EmbeddedStoreOptions): Promise<Store> {
+  const lock = lockFolder(path);
   try {
-    await checkFreeSpace(options.path);
-    RestorePoints.restoreIfNeeded(options.path);
-    await probeLmdb(options.path);
-    return new OperationStore(new LmdbDriver(await openFolder(options, () => lock.release()), options.clock));
+    await checkFreeSpace(path);
+    const folder = await openFolder(path, () => lock.release());
+    return new OperationStore(new EmbeddedDriver(folder, clock));
   } catch (error) {
     lock.release();
+    throw error instanceof PerdureError ? error : await explainSqlite(path, error);
+  }
+}
+
+async function openFolder(path: string, release: () => void): Promise<EmbeddedFolder> {
+  const file = join(path, FILE);
+  const table = new SqliteTable(file);
+  try {
+    const damage = statSync(file).size <= CHECKED_BYTES_MAX ? table.findDamage() : undefined;
+    if (damage !== undefined) throw damaged(path, damage);
+    const wal = new Wal(table, file);
+    await flushFolder(path);
+    return { path, table, wal, close: () => closeFolder(table, wal, release) };
+  } catch (error) {
+    table.close();
     throw error;
   }
 }
 
-async function openFolder({ path, mapSizeBytes }: EmbeddedStoreOptions, release: () => void): Promise<LmdbFolder> {
-  const root = open<unknown, never>({
-    path,
-    maxDbs: 2,
-    noSync: true,
-    overlappingSync: false,
-    mapSize: mapSizeBytes ?? MAP_SIZE_BYTES,
-  });
-  const db = root.openDB<string, string>('store', { encoding: 'string', cache: false });
-  const restorePoints = await RestorePoints.start(root, path);
-  const close = async (): Promise<void> => {
-    try {
-      await restorePoints.close();
-      await root.close();
-    } finally {
-      release();
-    }
-  };
-  return { path, db, restorePoints, close };
+async function closeFolder(table: SqliteTable, wal: Wal, release: () => void): Promise<void> {
+  try {
+    await wal.close();
+  } finally {
+    table.close();
+    release();
+  }
+}
+
+/** Makes the names of the files durable; what is in them is flushed on its own. */
+async function flushFolder(path: string): Promise<void> {
+  // Windows does not open folders, and keeps names in a journal of its own.
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

@@ -23,7 +23,7 @@ describeWithService('redis', 'operations on both drivers', ({ url }) => {
   async function playOnBoth(actions: StoreAction[]): Promise<void> {
     const clocks = { embedded: testClock(), redis: testClock() };
     const folder = await mkdtemp(join(tmpdir(), 'perdure-differential-'));
-    const embedded = await openEmbeddedStore({ path: folder, clock: clocks.embedded, mapSizeBytes: 64 * 1024 ** 2 });
+    const embedded = await openEmbeddedStore({ path: folder, clock: clocks.embedded });
     const redis = await cells.open({ clock: clocks.redis });
     try {
       const onEmbedded = new ActionPlayer(embedded, clocks.embedded);

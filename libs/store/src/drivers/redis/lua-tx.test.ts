@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { describeWithService } from '@perdure/testing/services/vitest';
 import fc from 'fast-check';
-import { open, type RootDatabase } from 'lmdb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { dumpAll, LmdbTx } from '../embedded/lmdb-tx.ts';
+import { dumpAll, EmbeddedTx } from '../embedded/embedded-tx.ts';
+import { SqliteTable } from '../embedded/sqlite-table.ts';
 import { compileLibrary } from './build/compile-library.ts';
 import { dumpKeys } from './dump-keys.ts';
 import { play, type TxAnswer, type TxCall } from './lua/tx-player.ts';
@@ -16,33 +14,27 @@ import { RedisConnection } from './redis-connection.ts';
 import { RedisLibrary } from './redis-library.ts';
 
 /**
- * The commands of `Tx` mean the same on both drivers: random sequences are played on LMDB and, compiled, on Redis; each
+ * The commands of `Tx` mean the same on both drivers: random sequences are played on SQLite and, compiled, on Redis; each
  * answer and, at the end, every key must be equal.
  */
 describeWithService('redis', 'the commands of operations', ({ url }) => {
   const library = compileLibrary(join(import.meta.dirname, 'lua/tx-player.ts'));
-  let folder: string;
-  let db: RootDatabase<string, string>;
   let connection: RedisConnection;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'perdure-lua-tx-'));
-    db = open<string, string>({ path: folder, encoding: 'string', noSync: true });
     connection = new RedisConnection(url);
   });
   afterAll(async () => {
     await connection.close();
-    await db.close();
-    await rm(folder, { recursive: true });
   });
 
   async function playOnBoth(operations: TxCall[][]): Promise<void> {
     const prefix = `test:{${randomUUID()}}:`;
     const redis = new RedisLibrary({ connection, library, prefix });
-    db.clearSync();
-    const tx = new LmdbTx(db);
+    const table = new SqliteTable(':memory:');
+    const tx = new EmbeddedTx(table);
     for (const calls of operations) {
-      const onLmdb = db.transactionSync(() => {
+      const onSqlite = table.transact(() => {
         const answers = play(tx, 0, calls);
         tx.flush();
         return answers;
@@ -51,13 +43,14 @@ describeWithService('redis', 'the commands of operations', ({ url }) => {
       const onRedis = (await redis.call('play', calls)) as TxAnswer[];
 
       expect(onRedis.map((answer, index) => canonical(calls[index], answer))).toEqual(
-        onLmdb.map((answer, index) => canonical(calls[index], answer)),
+        onSqlite.map((answer, index) => canonical(calls[index], answer)),
       );
     }
-    expect(await dumpKeys(redis)).toEqual(dumpAll(db));
+    expect(await dumpKeys(redis)).toEqual(dumpAll(table));
+    table.close();
   }
 
-  test('random sequences answer and leave the same on LMDB and on Redis', async () => {
+  test('random sequences answer and leave the same on SQLite and on Redis', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(aCall(), { minLength: 1, maxLength: 12 }), { maxLength: 8 }), playOnBoth),
       { numRuns: 300 },
@@ -130,6 +123,7 @@ function aCall(): fc.Arbitrary<TxCall> {
     call('zscore', 'z', { member: names }),
     call('zcard', 'z'),
     call('zfirst', 'z', { max }),
+    call('zupto', 'z', { score: scores, max }),
     call('zafter', 'z', { score: scores, max }),
   );
 }

@@ -119,6 +119,12 @@ export const luaTx: LuaTx = {
     if (max <= 0) return [];
     return scored(redis.call('ZRANGE', this.prefix + key, 0, max - 1, 'WITHSCORES'));
   },
+  zupto(key, score, max) {
+    const to = string.format('%.17g', score);
+    return scored(
+      redis.call('ZRANGEBYSCORE', this.prefix + key, '-inf', to, 'WITHSCORES', 'LIMIT', 0, Math.max(0, max)),
+    );
+  },
   zafter(key, score, max) {
     const above = '(' + string.format('%.17g', score);
     return scored(

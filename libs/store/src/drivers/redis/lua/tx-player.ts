@@ -56,6 +56,7 @@ const commands: Record<string, (tx: Tx, call: TxCall) => unknown> = {
   zscore: (tx, { key, member }) => tx.zscore(key, member!),
   zcard: (tx, { key }) => tx.zcard(key),
   zfirst: (tx, { key, max }) => tx.zfirst(key, max!),
+  zupto: (tx, { key, score, max }) => tx.zupto(key, score!, max!),
   zafter: (tx, { key, score, max }) => tx.zafter(key, score!, max!),
   lput: (tx, { key, index, value }) => tx.lput(key, index!, value!),
   lrange: (tx, { key }) => tx.lrange(key),

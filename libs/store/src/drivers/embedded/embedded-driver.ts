@@ -1,11 +1,11 @@
-import { diskFullError } from '@perdure/data-folder';
+import { DataFolderError, diskFullError } from '@perdure/data-folder';
 import { PerdureError, type Clock } from '@perdure/domain';
-import type { Database } from 'lmdb';
 import type { Driver } from '../../operation-store.ts';
 import { operations, type OperationArgs, type OperationName, type OperationResult } from '../../operations/index.ts';
 import type { Tx } from '../../operations/tx.ts';
-import { dumpAll, LmdbTx } from './lmdb-tx.ts';
-import type { RestorePoints } from './restore-points.ts';
+import { dumpAll, EmbeddedTx } from './embedded-tx.ts';
+import type { SqliteTable } from './sqlite-table.ts';
+import type { Wal } from './wal.ts';
 
 /** Operations in one transaction at most, so that a burst does not hold up timers and sockets for long. */
 const BATCH_MAX = 64;
@@ -17,31 +17,31 @@ interface Call {
   reject(error: unknown): void;
 }
 
-/** The open database and what has to be closed with it. */
-export interface LmdbFolder {
+/** The open folder. */
+export interface EmbeddedFolder {
   path: string;
-  db: Database<string, string>;
-  restorePoints: RestorePoints;
+  table: SqliteTable;
+  wal: Wal;
   close(): Promise<void>;
 }
 
 /**
- * Runs operations over LMDB. Group commit: the calls of one turn of the event loop share a write transaction and are
+ * Runs operations over an SQLite file. Group commit: the calls of one turn of the event loop share a transaction and are
  * answered when it is committed. If one of them throws, the transaction is undone and each runs in its own, so that the
  * failure is that call's alone and leaves nothing behind.
  */
-export class LmdbDriver implements Driver {
-  readonly #folder: LmdbFolder;
+export class EmbeddedDriver implements Driver {
+  readonly #folder: EmbeddedFolder;
   readonly #clock: Clock;
-  readonly #tx: LmdbTx;
+  readonly #tx: EmbeddedTx;
   #queue: Call[] = [];
   #isScheduled = false;
   #isClosed = false;
 
-  constructor(folder: LmdbFolder, clock: Clock) {
+  constructor(folder: EmbeddedFolder, clock: Clock) {
     this.#folder = folder;
     this.#clock = clock;
-    this.#tx = new LmdbTx(folder.db);
+    this.#tx = new EmbeddedTx(folder.table);
   }
 
   run<Name extends OperationName>(name: Name, args: OperationArgs<Name>): Promise<OperationResult<Name>> {
@@ -63,6 +63,7 @@ export class LmdbDriver implements Driver {
   }
 
   #runBatch(calls: Call[]): void {
+    if (calls.length === 0) return;
     try {
       const results = this.#transact(calls);
       for (const [index, call] of calls.entries()) call.resolve(results[index] as never);
@@ -76,12 +77,12 @@ export class LmdbDriver implements Driver {
   #transact(calls: Call[]): unknown[] {
     const now = this.#clock.now();
     try {
-      const results = this.#folder.db.transactionSync(() => {
+      const results = this.#folder.table.transact(() => {
         const values = calls.map((call) => runOperation(this.#tx, now, call));
         this.#tx.flush();
         return values;
       });
-      this.#folder.restorePoints.noteCommit();
+      this.#folder.wal.noteCommit();
       return results;
     } catch (error) {
       this.#tx.reset();
@@ -90,19 +91,15 @@ export class LmdbDriver implements Driver {
   }
 
   async #explain(error: unknown): Promise<unknown> {
-    if (error instanceof PerdureError) return error;
-    return (
-      (await diskFullError(this.#folder.path, error)) ??
-      new PerdureError('STORE_FAILED', String(error), { cause: error })
-    );
+    return error instanceof PerdureError ? error : explainSqlite(this.#folder.path, error);
   }
 
   async dump(): Promise<Record<string, unknown>> {
-    return dumpAll(this.#folder.db);
+    return dumpAll(this.#folder.table);
   }
 
   durable(): Promise<void> {
-    return this.#folder.restorePoints.flush();
+    return this.#folder.wal.flush();
   }
 
   async close(): Promise<void> {
@@ -116,4 +113,27 @@ export class LmdbDriver implements Driver {
 function runOperation(tx: Tx, now: number, call: Call): unknown {
   const operation = operations[call.name] as (tx: Tx, now: number, args: unknown) => unknown;
   return operation(tx, now, call.args);
+}
+
+/** SQLite's result codes (sqlite.org/rescode.html), of which the low byte is the primary one. */
+const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
+const SQLITE_NOTADB = 26;
+
+/** An error of SQLite as one of the folder: one sentence for whoever runs the process. */
+export async function explainSqlite(path: string, cause: unknown): Promise<PerdureError> {
+  const errcode = cause instanceof Error && 'errcode' in cause ? Number(cause.errcode) & 0xff : undefined;
+  if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB) return damaged(path, cause);
+  if (errcode === SQLITE_FULL) return new DataFolderError('DISK_FULL', `the disk of ${path} is full`, { path, cause });
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return (
+    (await diskFullError(path, cause)) ??
+    new PerdureError('STORE_FAILED', `the store in ${path} failed: ${reason}`, { path, cause })
+  );
+}
+
+export function damaged(path: string, cause: unknown): DataFolderError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message = `the folder ${path} is damaged (${reason}): restore it from a backup, or remove it to start empty`;
+  return new DataFolderError('FOLDER_CORRUPT', message, { path, cause });
 }

@@ -1,9 +1,9 @@
 import { assert } from '@perdure/domain';
-import type { Database } from 'lmdb';
 import type { Tx } from '../../operations/tx.ts';
+import type { SqliteTable } from './sqlite-table.ts';
 
 /*
- * Layout: one database, ordered by the bytes of its keys. After the store's key and a line feed (which no key contains)
+ * Layout: one table, ordered by the bytes of its keys. After the store's key and a line feed (which no key contains)
  * comes the kind of record, then the element. So all of a key, and all of a run, lies together, and an operation
  * changes few pages:
  *
@@ -13,10 +13,12 @@ import type { Tx } from '../../operations/tx.ts';
  *   <key>\nL<index>       element of a list
  *
  * The process that opened the folder is the only one that writes it, so what is cached here stays true: documents
- * (written back once a transaction), and the sizes of sets, which LMDB does not know.
+ * (written back once a transaction), and the sizes of sets.
  */
 
 const SEPARATOR = '\n';
+/** Sorts after every key. */
+const HIGHEST = '\u{10ffff}';
 /** Scores are whole numbers beyond neither -SCORE_MAX nor SCORE_MAX, stored with this added, in SCORE_DIGITS digits. */
 const SCORE_MAX = 4_000_000_000_000_000;
 const SCORE_DIGITS = 16;
@@ -26,17 +28,17 @@ const SIZES_CACHED_MAX = 50_000;
 
 type Fields = Readonly<Record<string, string>>;
 
-/** The commands of operations over LMDB. Used inside a write transaction only; `flush` before it commits. */
-export class LmdbTx implements Tx {
-  readonly #db: Database<string, string>;
+/** The commands of operations over a table. Used inside a transaction only; `flush` before it commits. */
+export class EmbeddedTx implements Tx {
+  readonly #table: SqliteTable;
   /** Undefined value: known to be absent. */
   readonly #docs = new Map<string, Fields | undefined>();
   readonly #dirty = new Set<string>();
   /** Of sets and sorted sets. */
   readonly #sizes = new Map<string, number>();
 
-  constructor(db: Database<string, string>) {
-    this.#db = db;
+  constructor(table: SqliteTable) {
+    this.#table = table;
   }
 
   // ---------------------------------------------------------------------------------------------- documents, strings
@@ -44,7 +46,7 @@ export class LmdbTx implements Tx {
   #doc(key: string): Fields | undefined {
     const cached = this.#docs.get(key);
     if (cached !== undefined || this.#docs.has(key)) return cached;
-    const stored = this.#db.get(`${key}${SEPARATOR}D`);
+    const stored = this.#table.get(`${key}${SEPARATOR}D`);
     const doc = stored === undefined ? undefined : (JSON.parse(stored) as Fields);
     this.#docs.set(key, doc);
     return doc;
@@ -78,15 +80,15 @@ export class LmdbTx implements Tx {
   }
 
   get(key: string): string | undefined {
-    return this.#db.get(`${key}${SEPARATOR}T`);
+    return this.#table.get(`${key}${SEPARATOR}T`);
   }
 
   set(key: string, value: string): void {
-    this.#db.putSync(`${key}${SEPARATOR}T`, value);
+    this.#table.put(`${key}${SEPARATOR}T`, value);
   }
 
   drop(key: string): void {
-    this.#db.removeSync(`${key}${SEPARATOR}T`);
+    this.#table.remove(`${key}${SEPARATOR}T`);
   }
 
   hdrop(key: string): void {
@@ -97,51 +99,47 @@ export class LmdbTx implements Tx {
   // ------------------------------------------------------------------------------------------------------ maps, lists
 
   mget(key: string, field: string): string | undefined {
-    return this.#db.get(`${key}${SEPARATOR}M${field}`);
+    return this.#table.get(`${key}${SEPARATOR}M${field}`);
   }
 
   mhas(key: string, field: string): boolean {
-    return this.#db.doesExist(`${key}${SEPARATOR}M${field}`);
+    return this.#table.has(`${key}${SEPARATOR}M${field}`);
   }
 
   mset(key: string, field: string, value: string): void {
-    this.#db.putSync(`${key}${SEPARATOR}M${field}`, value);
+    this.#table.put(`${key}${SEPARATOR}M${field}`, value);
   }
 
   mdel(key: string, field: string): void {
-    this.#db.removeSync(`${key}${SEPARATOR}M${field}`);
+    this.#table.remove(`${key}${SEPARATOR}M${field}`);
   }
 
   mall(key: string): [string, string][] {
     const prefix = `${key}${SEPARATOR}M`;
-    const pairs: [string, string][] = [];
-    for (const { key: id, value } of this.#db.getRange(elements(prefix))) pairs.push([id.slice(prefix.length), value]);
-    return pairs;
+    return this.#rows(prefix).map(([id, value]) => [id.slice(prefix.length), value]);
   }
 
   lput(key: string, index: number, value: string): void {
-    this.#db.putSync(`${key}${SEPARATOR}L${String(index).padStart(INDEX_DIGITS, '0')}`, value);
+    this.#table.put(`${key}${SEPARATOR}L${String(index).padStart(INDEX_DIGITS, '0')}`, value);
   }
 
   lrange(key: string): string[] {
-    const values: string[] = [];
-    for (const { value } of this.#db.getRange(elements(`${key}${SEPARATOR}L`))) values.push(value);
-    return values;
+    return this.#rows(`${key}${SEPARATOR}L`).map(([, value]) => value);
   }
 
   // ------------------------------------------------------------------------------------------------------------- sets
 
   sadd(key: string, member: string): boolean {
     const id = `${key}${SEPARATOR}S${member}`;
-    if (this.#db.doesExist(id)) return false;
+    if (this.#table.has(id)) return false;
     this.#grow('S', key, 1);
-    this.#db.putSync(id, '');
+    this.#table.put(id, '');
     return true;
   }
 
   srem(key: string, member: string): boolean {
     const size = this.#size('S', key);
-    if (size === 0 || !this.#db.removeSync(`${key}${SEPARATOR}S${member}`)) return false;
+    if (size === 0 || !this.#table.remove(`${key}${SEPARATOR}S${member}`)) return false;
     this.#sizes.set(key, size - 1);
     return true;
   }
@@ -155,7 +153,7 @@ export class LmdbTx implements Tx {
   }
 
   sismember(key: string, member: string): boolean {
-    return this.#db.doesExist(`${key}${SEPARATOR}S${member}`);
+    return this.#table.has(`${key}${SEPARATOR}S${member}`);
   }
 
   // ------------------------------------------------------------------------------------------------------ sorted sets
@@ -163,26 +161,26 @@ export class LmdbTx implements Tx {
   zadd(key: string, score: number, member: string): void {
     const id = `${key}${SEPARATOR}Y${member}`;
     const encoded = encodeScore(score);
-    const old = this.#db.get(id);
+    const old = this.#table.get(id);
     if (old === encoded) return;
     if (old === undefined) this.#grow('Y', key, 1);
-    else this.#db.removeSync(`${key}${SEPARATOR}Z${old}${member}`);
-    this.#db.putSync(id, encoded);
-    this.#db.putSync(`${key}${SEPARATOR}Z${encoded}${member}`, '');
+    else this.#table.remove(`${key}${SEPARATOR}Z${old}${member}`);
+    this.#table.put(id, encoded);
+    this.#table.put(`${key}${SEPARATOR}Z${encoded}${member}`, '');
   }
 
   zrem(key: string, member: string): boolean {
     const id = `${key}${SEPARATOR}Y${member}`;
-    const old = this.#db.get(id);
+    const old = this.#table.get(id);
     if (old === undefined) return false;
     this.#grow('Y', key, -1);
-    this.#db.removeSync(id);
-    this.#db.removeSync(`${key}${SEPARATOR}Z${old}${member}`);
+    this.#table.remove(id);
+    this.#table.remove(`${key}${SEPARATOR}Z${old}${member}`);
     return true;
   }
 
   zscore(key: string, member: string): number | undefined {
-    const stored = this.#db.get(`${key}${SEPARATOR}Y${member}`);
+    const stored = this.#table.get(`${key}${SEPARATOR}Y${member}`);
     return stored === undefined ? undefined : decodeScore(stored);
   }
 
@@ -191,23 +189,23 @@ export class LmdbTx implements Tx {
   }
 
   zfirst(key: string, max: number): [string, number][] {
-    if (max <= 0 || this.#size('Y', key) === 0) return [];
-    return this.#byScore(key, '', max);
+    const prefix = `${key}${SEPARATOR}Z`;
+    return this.#size('Y', key) === 0 ? [] : this.#byScore(prefix, prefix, endOf(prefix), max);
+  }
+
+  zupto(key: string, score: number, max: number): [string, number][] {
+    const prefix = `${key}${SEPARATOR}Z`;
+    return this.#size('Y', key) === 0 ? [] : this.#byScore(prefix, prefix, prefix + encodeScore(score + 1), max);
   }
 
   zafter(key: string, score: number, max: number): [string, number][] {
-    return max <= 0 ? [] : this.#byScore(key, encodeScore(score + 1), max);
+    const prefix = `${key}${SEPARATOR}Z`;
+    return this.#byScore(prefix, prefix + encodeScore(score + 1), endOf(prefix), max);
   }
 
-  #byScore(key: string, from: string, max: number): [string, number][] {
-    const prefix = `${key}${SEPARATOR}Z`;
-    const range = { start: prefix + from, end: elements(prefix).end, limit: max };
-    const pairs: [string, number][] = [];
-    for (const id of this.#db.getKeys(range)) {
-      const at = prefix.length + SCORE_DIGITS;
-      pairs.push([id.slice(at), decodeScore(id.slice(prefix.length, at))]);
-    }
-    return pairs;
+  #byScore(prefix: string, start: string, end: string, max: number): [string, number][] {
+    const at = prefix.length + SCORE_DIGITS;
+    return this.#table.keys(start, end, max).map((id) => [id.slice(at), decodeScore(id.slice(prefix.length, at))]);
   }
 
   // -------------------------------------------------------------------------------------------------- the whole of it
@@ -227,16 +225,19 @@ export class LmdbTx implements Tx {
   }
 
   #removeElements(prefix: string): void {
-    const ids = Array.from(this.#db.getKeys(elements(prefix)));
-    for (const id of ids) this.#db.removeSync(id);
+    this.#table.removeRange(prefix, endOf(prefix));
+  }
+
+  #rows(prefix: string): [string, string][] {
+    return this.#table.rows(prefix, endOf(prefix));
   }
 
   /** Writes changed documents. To be called at the end of each transaction that is to commit. */
   flush(): void {
     for (const key of this.#dirty) {
       const doc = this.#docs.get(key);
-      if (doc === undefined) this.#db.removeSync(`${key}${SEPARATOR}D`);
-      else this.#db.putSync(`${key}${SEPARATOR}D`, JSON.stringify(doc));
+      if (doc === undefined) this.#table.remove(`${key}${SEPARATOR}D`);
+      else this.#table.put(`${key}${SEPARATOR}D`, JSON.stringify(doc));
     }
     this.#dirty.clear();
     if (this.#docs.size > DOCS_CACHED_MAX) this.#docs.clear();
@@ -253,15 +254,14 @@ export class LmdbTx implements Tx {
   #elementsOf(kind: string, key: string, max: number): string[] {
     if (max <= 0 || this.#size(kind, key) === 0) return [];
     const prefix = key + SEPARATOR + kind;
-    const members: string[] = [];
-    for (const id of this.#db.getKeys({ ...elements(prefix), limit: max })) members.push(id.slice(prefix.length));
-    return members;
+    return this.#table.keys(prefix, endOf(prefix), max).map((id) => id.slice(prefix.length));
   }
 
   #size(kind: string, key: string): number {
     const cached = this.#sizes.get(key);
     if (cached !== undefined) return cached;
-    const size = this.#db.getKeysCount(elements(key + SEPARATOR + kind));
+    const prefix = key + SEPARATOR + kind;
+    const size = this.#table.count(prefix, endOf(prefix));
     this.#sizes.set(key, size);
     return size;
   }
@@ -271,9 +271,9 @@ export class LmdbTx implements Tx {
   }
 }
 
-/** Everything that begins with the prefix, which ends in the letter of a kind. */
-function elements(prefix: string): { start: string; end: string } {
-  return { start: prefix, end: prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1) };
+/** Where the keys end that begin with the prefix, whose last character is the letter of a kind. */
+function endOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 
 function encodeScore(score: number): string {
@@ -286,9 +286,9 @@ function decodeScore(text: string): number {
 }
 
 /** Every key with its content in the form that `Store.dump` promises. */
-export function dumpAll(db: Database<string, string>): Record<string, unknown> {
+export function dumpAll(table: SqliteTable): Record<string, unknown> {
   const dump: Record<string, unknown> = {};
-  for (const { key: id, value } of db.getRange({})) {
+  for (const [id, value] of table.rows('', HIGHEST)) {
     const at = id.indexOf(SEPARATOR);
     const key = id.slice(0, at);
     const kind = id.slice(at + 1, at + 2);
