@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -6,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DEFAULT_ENV_ID } from '@perdure/domain';
 import { anEvent } from '@perdure/testing';
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { describeHistory } from '../../history.contract.ts';
@@ -121,6 +122,24 @@ function emptyFolder(path: string): void {
 function scribble(path: string): void {
   for (const name of readdirSync(path)) writeFileSync(join(path, name), Buffer.alloc(24_576, 'z'));
 }
+
+test('the log that a start after a crash has to read is bounded', async () => {
+  const db = await connectPglite({ path: join(folder, 'checkpoints') });
+  for (let count = 0; count < 60; count++) {
+    // Random, or Postgres would compress it.
+    const output = randomBytes(500_000).toString('hex');
+    await db
+      .insertInto('runs')
+      .values({ run_id: `run ${count}`, status: 'Completed', output })
+      .execute();
+  }
+
+  const { rows } = await sql<{ bytes: number }>`
+    select (pg_current_wal_insert_lsn() - redo_lsn)::float8 as bytes from pg_control_checkpoint()`.execute(db);
+
+  expect(rows[0]?.bytes).toBeLessThan(40_000_000);
+  await db.destroy();
+});
 
 test('without a template the database is made from nothing', async () => {
   const thread = await PgliteThread.open({ folder: join(folder, 'from-nothing') });

@@ -42,20 +42,18 @@ export async function connectPglite({ path }: PgliteHistoryOptions): Promise<Kys
   const lock = lockFolder(path);
   try {
     await checkFreeSpace(path);
-    const thread = await startInFolder(path);
-    thread.onEnd(() => lock.release());
-    return await migrated(thread);
+    return await migrated(await startInFolder(path, () => lock.release()));
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-async function startInFolder(path: string): Promise<PgliteThread> {
+async function startInFolder(path: string, onClosed: () => void): Promise<PgliteThread> {
   const folder = join(path, 'postgres');
   const isNew = !existsSync(folder);
   try {
-    return await PgliteThread.open({ folder, ...findTemplate() });
+    return await PgliteThread.open({ folder, ...findTemplate() }, onClosed);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     if (isNew) {

@@ -1,95 +1,61 @@
-import { Worker } from 'node:worker_threads';
-
 import { HistoryError } from '../../history-error.ts';
-import { statementError } from '../sql/statement-error.ts';
-import type { WorkerReply, WorkerRequest, WorkerStart } from './worker-messages.ts';
+import { PgliteSession, type SessionResult } from './pglite-session.ts';
+import type { WorkerStart } from './worker-messages.ts';
 
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './pglite-worker.ts' : './pglite-worker.js', import.meta.url);
-
-export interface ThreadResult {
-  rows: unknown[];
-  affectedRows: number;
-}
-
-interface Pending {
-  resolve: (result: ThreadResult) => void;
-  reject: (error: Error) => void;
-}
-
-/** A PGlite in a thread of its own. Statements run in the order of `query`. */
+/**
+ * A PGlite in a thread of its own, for as long as it is wanted: when the thread ends by itself, as it does when the disk
+ * is full, the statements it had fail, and the next one starts it again.
+ *
+ * A transaction that was under way is gone then: its next statement is the `rollback` of whoever was told of the failure.
+ */
 export class PgliteThread {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  readonly #ended: Promise<void>;
-  #failure: Error | undefined;
-  #lastId = 0;
+  readonly #start: WorkerStart;
+  readonly #onClosed: () => void;
+  #session: PgliteSession;
+  #restarting: Promise<PgliteSession> | undefined;
+  #closing: Promise<void> | undefined;
 
-  /** Resolves when the database answers; rejects with the reason when it cannot be started. */
-  static open(start: WorkerStart): Promise<PgliteThread> {
-    return new Promise((resolve, reject) => {
-      const thread = new PgliteThread(start, {
-        opened: () => resolve(thread),
-        failed: (message) => reject(new Error(message)),
+  /** Rejects with the reason when the database cannot be started. */
+  static async open(start: WorkerStart, onClosed: () => void = () => {}): Promise<PgliteThread> {
+    return new PgliteThread(start, onClosed, await PgliteSession.open(start));
+  }
+
+  private constructor(start: WorkerStart, onClosed: () => void, session: PgliteSession) {
+    this.#start = start;
+    this.#onClosed = onClosed;
+    this.#session = session;
+  }
+
+  async query(sql: string, parameters: readonly unknown[]): Promise<SessionResult> {
+    if (this.#closing !== undefined) throw new HistoryError('HISTORY_UNAVAILABLE', 'the history database is closed');
+    const session = this.#session.isAlive ? this.#session : await this.#restart();
+    return session.query(sql, parameters);
+  }
+
+  /** Resolves when the folder is closed and the thread has ended. Repeating changes nothing. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #restart(): Promise<PgliteSession> {
+    this.#restarting ??= PgliteSession.open(this.#start)
+      .then((session) => (this.#session = session))
+      .catch((cause: unknown) => {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new HistoryError('HISTORY_UNAVAILABLE', `the history database does not start again: ${reason}`, {
+          cause,
+        });
+      })
+      .finally(() => {
+        this.#restarting = undefined;
       });
-    });
+    return this.#restarting;
   }
 
-  private constructor(start: WorkerStart, on: { opened: () => void; failed: (message: string) => void }) {
-    // Flags of this process are not for a thread that needs none, and some may not be given to one.
-    this.#worker = new Worker(WORKER, { workerData: start, execArgv: [], name: 'history' });
-    this.#worker.on('message', (message: WorkerReply) => {
-      if (message.kind === 'opened') on.opened();
-      else if (message.kind === 'open-failed') on.failed(message.message);
-      else this.#settle(message);
-    });
-    this.#worker.on('error', (error) => {
-      this.#failure = error instanceof Error ? error : new Error(String(error));
-      on.failed(this.#failure.message);
-    });
-    this.#ended = new Promise((resolve) => {
-      this.#worker.on('exit', (code) => {
-        this.#end(code);
-        on.failed(`its thread ended with code ${code}`);
-        resolve();
-      });
-    });
-  }
-
-  query(sql: string, parameters: readonly unknown[]): Promise<ThreadResult> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      const id = ++this.#lastId;
-      this.#pending.set(id, { resolve, reject });
-      this.#post({ id, sql, parameters });
-    });
-  }
-
-  /** Calls `ended` when the thread is gone, for whatever reason. */
-  onEnd(ended: () => void): void {
-    void this.#ended.then(ended);
-  }
-
-  /** Resolves when the folder is closed and the thread has ended. */
-  async close(): Promise<void> {
-    this.#post('close');
-    await this.#ended;
-  }
-
-  #post(request: WorkerRequest): void {
-    this.#worker.postMessage(request, []);
-  }
-
-  #settle(message: Extract<WorkerReply, { id: number }>): void {
-    const pending = this.#pending.get(message.id);
-    this.#pending.delete(message.id);
-    if (message.kind === 'result') pending?.resolve(message);
-    else pending?.reject(statementError(message.code, new Error(message.message)));
-  }
-
-  #end(code: number): void {
-    const cause = this.#failure;
-    this.#failure = new HistoryError('HISTORY_UNAVAILABLE', `the history database has ended (code ${code})`, { cause });
-    for (const { reject } of this.#pending.values()) reject(this.#failure);
-    this.#pending.clear();
+  async #close(): Promise<void> {
+    await Promise.allSettled([this.#restarting]);
+    if (this.#session.isAlive) await this.#session.close();
+    this.#onClosed();
   }
 }

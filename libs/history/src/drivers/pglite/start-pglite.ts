@@ -18,7 +18,7 @@ export const START_PARAMS = [
   'fsync=on',
   '-c',
   'wal_sync_method=fsync',
-  // What must be read again after a crash: about a second's worth.
+  // Checkpoints are the worker's to make; this bounds the files that are kept for later use.
   '-c',
   'max_wal_size=64MB',
   // The operating system caches the files as well: more only makes the process larger (the default adds 130 MB).
