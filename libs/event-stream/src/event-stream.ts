@@ -26,7 +26,10 @@ export interface Delivery {
  * flush. Each consumer group gets every message at least once, until it acknowledges it.
  */
 export interface EventStream {
-  /** Stores all of `messages`, in order, or fails with none acknowledged. Answers how many were new. */
+  /**
+   * Stores all of `messages`, in order, or fails with none acknowledged (STREAM_WRITE_FAILED, DISK_FULL): then repeating
+   * it is safe. Answers how many were new.
+   */
   append(messages: StreamMessage[]): Promise<{ appended: number; duplicates: number }>;
   /**
    * The next undelivered messages of the group in order, and those due for redelivery; waits for the first one until
@@ -42,6 +45,7 @@ export interface EventStream {
   readDeadLetters(group: string, messagesMax: number): Promise<(Delivery & { reason: string })[]>;
   /** Undelivered and unacknowledged messages of the group. */
   lag(group: string): Promise<number>;
+  /** Pulls that wait answer with an empty array; every other call fails with STREAM_CLOSED. Repeating changes nothing. */
   close(): Promise<void>;
 }
 

@@ -65,7 +65,10 @@ export interface HistoryBatch {
 
 /** Events and runs for people and APIs: derived, rebuildable, never on the path of a step. */
 export interface History {
-  /** One transaction; repeating any part changes nothing. */
+  /**
+   * One transaction; repeating any part changes nothing, and nothing depends on the order of calls. Of two outcomes for
+   * one event and function the newer counts. Throws a `HistoryError`, as every method does.
+   */
   record(batch: HistoryBatch): Promise<void>;
   findEvent(eventId: EventId): Promise<EventRecord | undefined>;
   /** Newest first, by internal ID; those named `inngest/...` only when asked for by name. `before` is exclusive. */
@@ -106,14 +109,16 @@ export type SyncedFunction = Omit<FunctionDefinition, 'version'>;
 /** What applications registered. Kept beside history, in the same database. */
 export interface Registry {
   /**
-   * Stores the app and its functions in one transaction: a function whose configuration differs gets the next version,
-   * functions no longer listed are archived, listed ones that were archived come back. 'unchanged' when the checksum
-   * is the stored one and no error is recorded.
+   * Stores the app and its functions in one transaction: a function whose configuration differs (its URL is part of it)
+   * gets the next version, functions no longer listed are archived, listed ones that were archived come back. Another app
+   * stored at the same URL is forgotten: it was renamed. 'unchanged', with nothing written, when checksum and URL are the
+   * stored ones and no error is recorded.
    */
   saveApp(
     app: AppRecord,
     functions: SyncedFunction[],
   ): Promise<{ kind: 'changed' | 'unchanged'; functions: FunctionDefinition[] }>;
+  /** Of a sync tried at `at`: why it failed, or undefined to clear the error. Nothing when the app is unknown. */
   recordAppError(id: AppId, error: { code: string; message: string } | undefined, at: EpochMs): Promise<void>;
   listApps(envId: EnvId): Promise<AppRecord[]>;
   /** Archives the app's functions and forgets the app. False when there is none with this URL. */
