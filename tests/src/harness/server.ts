@@ -189,7 +189,12 @@ export async function startServer(options: ServerOptions = {}): Promise<PerdureS
   const keepsData = options.command === 'start' || options.persist === true;
   const dataDir = options.dataDir ?? (keepsData ? join(folder, 'data') : undefined);
   const server = new PerdureServer({ ...options, ...(dataDir !== undefined && { dataDir }) }, folder);
-  await server.start();
+  try {
+    await server.start();
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   return server;
 }
 
