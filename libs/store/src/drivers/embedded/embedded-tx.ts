@@ -1,5 +1,6 @@
 import { assert } from '@perdure/domain';
 import type { Tx } from '../../operations/tx.ts';
+import { RecentMap } from './recent-map.ts';
 import type { SqliteTable } from './sqlite-table.ts';
 
 /*
@@ -23,19 +24,23 @@ const HIGHEST = '\u{10ffff}';
 const SCORE_MAX = 4_000_000_000_000_000;
 const SCORE_DIGITS = 16;
 const INDEX_DIGITS = 8;
-const DOCS_CACHED_MAX = 20_000;
-const SIZES_CACHED_MAX = 50_000;
+/** Twice as many at most are cached. */
+const DOCS_CACHED = 10_000;
+const SIZES_CACHED = 25_000;
+/** Larger documents (they hold outputs or events) are not cached. */
+const CACHED_CHARS_MAX = 8192;
 
 type Fields = Readonly<Record<string, string>>;
 
 /** The commands of operations over a table. Used inside a transaction only; `flush` before it commits. */
 export class EmbeddedTx implements Tx {
   readonly #table: SqliteTable;
-  /** Undefined value: known to be absent. */
-  readonly #docs = new Map<string, Fields | undefined>();
-  readonly #dirty = new Set<string>();
+  /** Documents that this transaction changed; undefined: removed. */
+  readonly #changed = new Map<string, Fields | undefined>();
+  /** Documents as they are stored; null: there is none. */
+  readonly #docs = new RecentMap<Fields | null>(DOCS_CACHED);
   /** Of sets and sorted sets. */
-  readonly #sizes = new Map<string, number>();
+  readonly #sizes = new RecentMap<number>(SIZES_CACHED);
 
   constructor(table: SqliteTable) {
     this.#table = table;
@@ -44,12 +49,14 @@ export class EmbeddedTx implements Tx {
   // ---------------------------------------------------------------------------------------------- documents, strings
 
   #doc(key: string): Fields | undefined {
+    const changed = this.#changed.get(key);
+    if (changed !== undefined || this.#changed.has(key)) return changed;
     const cached = this.#docs.get(key);
-    if (cached !== undefined || this.#docs.has(key)) return cached;
+    if (cached !== undefined) return cached ?? undefined;
     const stored = this.#table.get(`${key}${SEPARATOR}D`);
-    const doc = stored === undefined ? undefined : (JSON.parse(stored) as Fields);
-    this.#docs.set(key, doc);
-    return doc;
+    const doc = stored === undefined ? null : (JSON.parse(stored) as Fields);
+    if (stored === undefined || stored.length <= CACHED_CHARS_MAX) this.#docs.set(key, doc);
+    return doc ?? undefined;
   }
 
   hget(key: string, field: string): string | undefined {
@@ -62,8 +69,7 @@ export class EmbeddedTx implements Tx {
 
   hset(key: string, fields: Fields): void {
     // A new object each time: what was read before stays as it was read.
-    this.#docs.set(key, { ...this.#doc(key), ...fields });
-    this.#dirty.add(key);
+    this.#changed.set(key, { ...this.#doc(key), ...fields });
   }
 
   hincr(key: string, field: string, by: number): number {
@@ -74,9 +80,7 @@ export class EmbeddedTx implements Tx {
 
   hdel(key: string, field: string): void {
     const { [field]: _, ...rest } = this.#doc(key) ?? {};
-    if (Object.keys(rest).length === 0) this.#docs.set(key, undefined);
-    else this.#docs.set(key, rest);
-    this.#dirty.add(key);
+    this.#changed.set(key, Object.keys(rest).length === 0 ? undefined : rest);
   }
 
   get(key: string): string | undefined {
@@ -92,8 +96,7 @@ export class EmbeddedTx implements Tx {
   }
 
   hdrop(key: string): void {
-    this.#docs.set(key, undefined);
-    this.#dirty.add(key);
+    this.#changed.set(key, undefined);
   }
 
   // ------------------------------------------------------------------------------------------------------ maps, lists
@@ -234,19 +237,28 @@ export class EmbeddedTx implements Tx {
 
   /** Writes changed documents. To be called at the end of each transaction that is to commit. */
   flush(): void {
-    for (const key of this.#dirty) {
-      const doc = this.#docs.get(key);
-      if (doc === undefined) this.#table.remove(`${key}${SEPARATOR}D`);
-      else this.#table.put(`${key}${SEPARATOR}D`, JSON.stringify(doc));
+    for (const [key, doc] of this.#changed) {
+      if (doc === undefined) this.#removeDoc(key);
+      else this.#putDoc(key, doc);
     }
-    this.#dirty.clear();
-    if (this.#docs.size > DOCS_CACHED_MAX) this.#docs.clear();
-    if (this.#sizes.size > SIZES_CACHED_MAX) this.#sizes.clear();
+    this.#changed.clear();
+  }
+
+  #removeDoc(key: string): void {
+    this.#table.remove(`${key}${SEPARATOR}D`);
+    this.#docs.delete(key);
+  }
+
+  #putDoc(key: string, doc: Fields): void {
+    const text = JSON.stringify(doc);
+    this.#table.put(`${key}${SEPARATOR}D`, text);
+    if (text.length <= CACHED_CHARS_MAX) this.#docs.set(key, doc);
+    else this.#docs.delete(key);
   }
 
   /** Forgets everything that a transaction that did not commit left in memory. */
   reset(): void {
-    this.#dirty.clear();
+    this.#changed.clear();
     this.#docs.clear();
     this.#sizes.clear();
   }
