@@ -1,4 +1,4 @@
-import { Controller, Get, Inject } from '@nestjs/common';
+import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { HttpFailure, PORTS } from '@perdure/boot';
 import { isReady, type Ports } from '@perdure/engine';
 
@@ -8,6 +8,13 @@ export class HealthController {
 
   constructor(@Inject(PORTS) ports: Ports) {
     this.ports = ports;
+  }
+
+  /** For a person who opens the address in a browser. */
+  @Get()
+  @Header('content-type', 'text/plain; charset=utf-8')
+  welcome(): string {
+    return 'Perdure is running. Events go to POST /e/{event key}; GET /v1/events lists them, GET /v1/runs/{id} shows a run.\n';
   }
 
   /** The process answers. */

@@ -11,12 +11,20 @@ const PATHS = ['/api/inngest', '/x/inngest', '/.netlify/functions/inngest', '/.r
 const CONNECT_MS = 200;
 const ANSWER_MS = 1_000;
 
-/** Applications of this machine: what answers a GET at a usual port and path as an SDK does. */
+/** Applications of this machine, one a port: what answers a GET at a usual port and path as an SDK does. */
 export async function discoverApps(): Promise<string[]> {
-  const open = await Promise.all(PORTS.map(async (port) => ((await isOpen(port)) ? [port] : [])));
-  const urls = open.flat().flatMap((port) => PATHS.map((path) => `http://localhost:${port}${path}`));
-  const found = await Promise.all(urls.map(async (url) => ((await isApp(url)) ? [url] : [])));
-  return found.flat();
+  const found = await Promise.all(PORTS.map(discoverAt));
+  return found.filter((url) => url !== undefined);
+}
+
+/** The first path counts: a server that answers everywhere is one application. */
+async function discoverAt(port: number): Promise<string | undefined> {
+  if (!(await isOpen(port))) return undefined;
+  for (const path of PATHS) {
+    const url = `http://localhost:${port}${path}`;
+    if (await isApp(url)) return url;
+  }
+  return undefined;
 }
 
 /** One quick look at the port, so that a closed one costs no request for each path. */
