@@ -251,7 +251,10 @@ export function describeDiscovery(open: OpenStore): void {
       expect(await play.claim()).toEqual([]);
       await play.clock.advanceBy(1000);
 
-      expect(await play.claimOne()).toMatchObject({ jobId: discovery.jobId, attempt: 1, state: { stack: ['a', 'b'] } });
+      const again = await play.claimOne();
+      expect(again).toMatchObject({ jobId: discovery.jobId, attempt: 1, state: { stack: ['a', 'b'] } });
+      await play.plan(again, [sleep('s', play.clock.now() + 1000)]);
+      expect(await callsOf(play, job.run.runId)).toEqual([]);
     });
 
     test('a step that the SDK ran inline though it was queued is not called again', async ({ play }) => {

@@ -27,6 +27,14 @@ async function createMany(
   return runIds;
 }
 
+/** Two lanes of one function, an early one and a late one. */
+const lanesOfOne = ['early', 'late'].map((key) => ({
+  functionId: 'keyed',
+  accountId: 'account-3',
+  keys: { keyed: [key] },
+  meta: key,
+}));
+
 export function describeLimits(open: OpenStore): void {
   const test = storeTest(open);
 
@@ -531,15 +539,26 @@ export function describeLimits(open: OpenStore): void {
       expect(ofB).toBeGreaterThanOrEqual(24);
     });
 
-    test('time without work earns no credit', async ({ play }) => {
-      await createMany(play, 300, { functionId: 'busy' });
-      await createMany(play, 1, { functionId: 'idle' });
-      await claimCounts(play, 100);
-      await createMany(play, 200, { functionId: 'idle' });
+    test('time without work earns no credit: neither functions nor lanes nor accounts', async ({ play }) => {
+      await play.setFunction({ functionId: 'keyed', accountId: 'account-3', keyed: [1000] });
+      const busy = { functionId: 'fn-1', accountId: 'account-1', keys: {} };
+      const rivals = [
+        { functionId: 'fn-2', accountId: 'account-1', keys: {} },
+        { functionId: 'fn-3', accountId: 'account-2', keys: {} },
+      ];
+      for (const rival of [...rivals, ...lanesOfOne]) await play.startAndComplete(rival);
+      await createMany(play, 400, busy);
+      await createMany(play, 400, lanesOfOne[0]);
+      await claimCounts(play, 400);
+      for (const rival of [...rivals, lanesOfOne[1]!]) await createMany(play, 200, rival);
 
-      const counts = await claimCounts(play, 100);
+      const jobs = await claimMany(play, 120);
 
-      expect(counts.get('busy')).toBeGreaterThanOrEqual(40);
+      // Accounts 1 to 3 get 40 each, of which the latecomer of account 1 gets half, and that of the keyed lanes as well.
+      const share = (runs: (job: ClaimedJob) => boolean): number => jobs.filter(runs).length;
+      expect(share((job) => job.run.accountId === 'account-2')).toBeLessThanOrEqual(56);
+      expect(share((job) => job.run.functionId === 'fn-2')).toBeLessThanOrEqual(32);
+      expect(share((job) => job.run.functionId === 'keyed' && job.run.meta === 'late')).toBeLessThanOrEqual(32);
     });
 
     test('jobs that are handed on directly are charged as any other', async ({ play }) => {
@@ -577,6 +596,12 @@ async function startMany(play: Player, count: number): Promise<ClaimedJob[]> {
   await createMany(play, count);
   const jobs: ClaimedJob[] = [];
   while (jobs.length < count) jobs.push(...(await play.claim()));
+  return jobs;
+}
+
+async function claimMany(play: Player, jobsMax: number): Promise<ClaimedJob[]> {
+  const jobs: ClaimedJob[] = [];
+  while (jobs.length < jobsMax) jobs.push(...(await play.claim(8)));
   return jobs;
 }
 

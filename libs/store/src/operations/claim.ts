@@ -172,14 +172,12 @@ function visitNext(op: Op, grants: Grants): boolean {
   if (first === undefined) return false;
   const [accountId, accountPass] = first;
   const account = openOrNewDoc(op.tx, accountKey(accountId));
-  if (isBehind(op, RUNNABLE_ACCOUNTS, accountId, account, accountPass)) return true;
 
   const functions = runnableFunctionsKey(accountId);
   const second = op.tx.zfirst(functions, 1)[0];
   if (second === undefined) return op.tx.zrem(RUNNABLE_ACCOUNTS, accountId);
   const [functionId, functionPass] = second;
   const fn = openOrNewDoc(op.tx, functionKey(functionId));
-  if (isBehind(op, functions, functionId, fn, functionPass)) return true;
 
   const cls = classInTurn(op, functionId, fn);
   const lanes = runnableLanesKey(functionId, cls);
@@ -187,19 +185,10 @@ function visitNext(op: Op, grants: Grants): boolean {
   if (third === undefined) return op.tx.zrem(functions, functionId);
   const [laneId, lanePass] = third;
   const lane = openOrNewDoc(op.tx, laneKey(laneId));
-  if (isBehind(op, lanes, laneId, lane, lanePass)) return true;
 
   const visit: Visit = { accountId, account, functionId, fn, cls, laneId, lane };
   advanceVirtualTimes(op, visit, accountPass, functionPass, lanePass);
   visitLane(op, grants, visit);
-  return true;
-}
-
-/** The entry was charged since it was put here (I5 of lanes.ts): it goes to its place, and the turn is another's. */
-function isBehind(op: Op, key: string, id: string, doc: Doc, position: number): boolean {
-  const pass = intField(doc, 'pass');
-  if (pass <= position) return false;
-  op.tx.zadd(key, pass, id);
   return true;
 }
 

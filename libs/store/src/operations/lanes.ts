@@ -41,8 +41,8 @@ import type { Tx } from './tx.ts';
  *     counter is about to be visited: it carries the baton (`bat`, `bt`). So a holder that leaves wakes one lane, and
  *     whatever ends the carrier's turn (a visit, its last job gone, its function or account blocked) wakes the next one
  *     while there is room.
- * I5. A stored pass may be ahead of the position in the sorted set (chained jobs are charged so); whoever picks the
- *     entry puts it right.
+ * I5. A stored pass may be ahead of the position in the sorted set (chained jobs are charged so); the next visit puts it
+ *     right. The lag is one chain, however long it goes on.
  */
 
 export interface LaneSpec {

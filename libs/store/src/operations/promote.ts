@@ -23,7 +23,7 @@ function fire(op: Op, jobId: string): void {
   const runId = job === undefined ? '' : field(job, 'run');
   const run = openDoc(op.tx, runKey(runId));
   // An earlier one of this batch may have settled or ended what this one was for.
-  if (job === undefined || field(job, 'st') !== 'D') return;
+  if (job === undefined) return;
   if (run === undefined) {
     removeDeadJob(op, jobId);
     return;
