@@ -57,7 +57,6 @@ class Server {
   }
 
   async start(): Promise<void> {
-    const startedAt = performance.now();
     const { config, log } = this;
     log.info('starting', { version: this.version, mode: config.mode, dataDir: config.data.dir, node: process.version });
     this.opened = await openPorts(config, log);
@@ -66,7 +65,8 @@ class Server {
       if (config.sample) await this.startSample(http.url);
     });
     const url = this.roles.http?.url ?? '';
-    log.info('perdure is ready', { url, ms: Math.round(performance.now() - startedAt) });
+    // Since the process began, loading modules included.
+    log.info('perdure is ready', { url, ms: Math.round(performance.now()) });
     if (config.sample) await this.sendSampleEvent();
   }
 
