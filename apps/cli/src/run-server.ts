@@ -67,7 +67,7 @@ class Server {
     const url = this.roles.http?.url ?? '';
     // Since the process began, loading modules included.
     log.info('perdure is ready', { url, ms: Math.round(performance.now()) });
-    if (config.sample) await this.sendSampleEvent();
+    if (config.sample) await this.sendSampleEvent(url);
   }
 
   /** The sample comes before the loops, so that runs which go on find it at its new port. */
@@ -83,11 +83,12 @@ class Server {
     }
   }
 
-  private async sendSampleEvent(): Promise<void> {
+  private async sendSampleEvent(serverUrl: string): Promise<void> {
     const { opened, log } = this;
     if (opened === undefined || this.sample === undefined) return;
-    log.info('the sample function runs once a day when the server starts; send its event yourself to run it again', {
-      event: SAMPLE_EVENT.name,
+    const again = JSON.stringify({ name: SAMPLE_EVENT.name, data: SAMPLE_EVENT.data });
+    log.info('the event of the sample function is sent once a day; to run it again, send it yourself', {
+      command: `curl ${serverUrl}/e/dev -d '${again}'`,
     });
     await receiveEvents(opened.ports, { body: JSON.stringify(SAMPLE_EVENT) });
   }
