@@ -244,7 +244,7 @@ function visitLane(op: Op, grants: Grants, visit: Visit): void {
   if (rate !== undefined && granted > 0) takeTokens(op, bucket, rate, granted);
   charge(op, visit, granted);
   if (op.tx.zcard(laneJobsKey(visit.laneId)) === 0) emptyLane(op, visit.laneId);
-  else handBatonsOn(op, visit.lane);
+  else if (granted === 0) handBatonsOn(op, visit.lane);
 }
 
 function park(op: Op, visit: Visit, counter: string, wakeAt: number): void {

@@ -39,7 +39,7 @@ import type { Tx } from './tx.ts';
  * I3. A function or account is parked only while its counter is full.
  * I4. While a lane of a function that is not blocked waits for a counter with room for it, another lane that uses the
  *     counter is about to be visited: it carries the baton (`bat`, `bt`). So a holder that leaves wakes one lane, and
- *     whatever ends the carrier's turn (a visit, its last job gone, its function or account blocked) wakes the next one
+ *     whatever ends the carrier's turn in vain (parked for something else, its last job gone, its function blocked) wakes the next one
  *     while there is room.
  * I5. A stored pass may be ahead of the position in the sorted set (chained jobs are charged so); the next visit puts it
  *     right. The lag is one chain, however long it goes on.
@@ -190,11 +190,14 @@ export function layBatonDown(op: Op, laneId: string, lane: Doc): void {
   op.tx.srem(batonsKey(field(lane, 'acct')), laneId);
 }
 
-/** A function ('' for all of the account) is blocked: batons that its lanes carry go to others. */
+/**
+ * A function is blocked: batons that its lanes carry go to others. (With an account all that could take them is blocked
+ * as well: counters are not shared between accounts.)
+ */
 function passBatonsOf(op: Op, accountId: string, functionId: string): void {
   for (const laneId of op.tx.smembers(batonsKey(accountId), FUNCTION_LANES_MAX)) {
     const lane = openOrNewDoc(op.tx, laneKey(laneId));
-    if (functionId === '' || field(lane, 'fn') === functionId) {
+    if (field(lane, 'fn') === functionId) {
       layBatonDown(op, laneId, lane);
       saveDoc(op.tx, lane);
       handBatonsOn(op, lane);
@@ -234,7 +237,6 @@ export function parkAccount(op: Op, accountId: string, account: Doc): void {
   saveDoc(op.tx, account);
   op.tx.zadd(PARKED, op.now + PARK_FALLBACK_MS, 'A|' + accountId);
   op.tx.zrem(RUNNABLE_ACCOUNTS, accountId);
-  passBatonsOf(op, accountId, '');
 }
 
 /** Does nothing when the account is not parked. */
@@ -273,7 +275,7 @@ export function wakeWaiter(op: Op, counter: string): void {
     const fn = openOrNewDoc(op.tx, functionKey(field(lane, 'fn')));
     if (held < limitOfWaiter(lane, fn, counter)) {
       unparkLane(op, laneId, lane);
-      if (!isBlocked(fn) && op.tx.hget(accountKey(field(lane, 'acct')), 'par') !== '1') return;
+      if (!isBlocked(fn)) return;
     }
   }
 }
