@@ -59,6 +59,7 @@ export class OperationStore implements Store {
     return this.#driver.run('schedule', {
       ...rest,
       notBefore: Math.ceil(notBefore),
+      eventsBytes: Buffer.byteLength(args.events),
       dedupKey: encodeName(args.dedupKey),
       keys: encodeConstraints(keys),
       ...(idempotencyKey !== undefined && { idempotencyKey: encodeName(idempotencyKey) }),
@@ -69,7 +70,11 @@ export class OperationStore implements Store {
   }
 
   finalize(args: FinalizeArgs): Promise<'finalized' | 'gone' | 'stale'> {
-    return this.#driver.run('finalize', args);
+    const { output } = args;
+    return this.#driver.run('finalize', {
+      ...args,
+      ...(output !== undefined && { outputBytes: Buffer.byteLength(output) }),
+    });
   }
 
   async findRun(runId: string): Promise<RunRecord | undefined> {
@@ -201,6 +206,11 @@ export class OperationStore implements Store {
     return jobs.map(({ jobId, fields }) => toRunJob(jobId, fields)).toSorted((a, b) => (a.jobId < b.jobId ? -1 : 1));
   }
 
+  async findJob(jobId: string): Promise<RunJob | undefined> {
+    const job = await this.#driver.run('findJob', { jobId });
+    return job ? toRunJob(jobId, job.fields) : undefined;
+  }
+
   counts(): Promise<StoreCounts> {
     return this.#driver.run('counts', undefined);
   }
@@ -261,9 +271,12 @@ function toPlan(plan: StepPlan): OperationArgs<'advance'>['plans'][number] {
     case 'sleep':
       return { ...plan, wakeAt: Math.ceil(plan.wakeAt) };
     case 'wait':
-    case 'invoke':
     case 'signal':
       return { ...plan, pause: toNewPause(plan.pause) };
+    case 'invoke': {
+      const invokeEvent = { ...plan.invokeEvent, bodyBytes: Buffer.byteLength(plan.invokeEvent.body) };
+      return { ...plan, pause: toNewPause(plan.pause), invokeEvent };
+    }
     default:
       return assertNever(plan);
   }

@@ -18,7 +18,8 @@ import type {
  * Atomic operations on the queue, run state, pauses and counters of one cell (architecture.md 4, execution.md 3.4).
  *
  * Every method is one atomic operation. Calling it again with the same arguments after a lost reply is safe: it changes
- * nothing more and answers as the first call did (exceptions are documented). All bodies (`events`, memos, outputs,
+ * nothing more and answers as the first call did (exceptions: `finalize` and pauses answer 'gone', a rate-limited
+ * `schedule` may be admitted). All bodies (`events`, memos, outputs,
  * `meta`) are opaque strings of JSON that the store never reads. Instants are the store's time.
  */
 export interface Store extends RunStore, JobQueue, PauseStore, FunctionControl, Outbox, StoreInspection {
@@ -206,7 +207,10 @@ export interface AdvanceArgs {
   discover: boolean;
   attemptsMax: number;
   limits: { stepsMax: number; stateBytesMax: number };
-  /** Take the next job of this run at once, where constraints admit it. */
+  /**
+   * Take the next job of this run at once, where constraints admit it. `knownStack`: length of the stack that the caller
+   * has with the saves of this answer appended; when it is the run's, the next job comes without state.
+   */
   chain?: { token: LeaseToken; leaseMs: number; knownStack: number };
 }
 
@@ -233,7 +237,7 @@ export interface CheckpointArgs {
 export interface JobQueue {
   /**
    * First fires what is due (delayed jobs, sleeps, timeouts), reaps lost leases, unparks lanes; then leases up to
-   * `jobsMax` jobs fairly within all constraints (execution.md 3.4.7). The first claim of a run's start makes it Running.
+   * `jobsMax` jobs (fewer when their states are large) fairly within all constraints (execution.md 3.4.7). The first claim of a run's start makes it Running.
    */
   claim(args: ClaimArgs): Promise<ClaimResult>;
   /** Moves the end of the lease to `leaseMs` from now. A lost lease is a value, not an error. */
@@ -375,7 +379,7 @@ export type OutboxEntry = { seq: number; at: EpochMs } & (
 );
 
 export interface Outbox {
-  /** The oldest entries, in order. Reading twice gives the same. */
+  /** The oldest entries, in order, none when there are none: large ones may be fewer. Reading twice gives the same. */
   readOutbox(entriesMax: number): Promise<OutboxEntry[]>;
   /** Drops the entries up to and with `seq`; they must be durable elsewhere. */
   ackOutbox(seq: number): Promise<void>;
@@ -404,6 +408,7 @@ export interface StoreCounts {
 
 export interface StoreInspection {
   findRunJobs(runId: RunId): Promise<RunJob[]>;
+  findJob(jobId: JobId): Promise<RunJob | undefined>;
   counts(): Promise<StoreCounts>;
   /**
    * Housekeeping: drops expired keys (tombstones, buckets) and leftovers of ended runs, a bounded number a call.

@@ -91,6 +91,22 @@ export function describeHousekeeping(open: OpenStore): void {
       expect(await play.store.readOutbox(1)).toEqual([before]);
     });
 
+    test('large entries are read in several pieces', async ({ play }) => {
+      const events = JSON.stringify([{ data: 'é'.repeat(3_000_000) }]);
+      for (let i = 0; i < 4; i++) await play.create({ events });
+      const read: string[] = [];
+      let pieces = 0;
+
+      for (let entries = await play.store.readOutbox(100); entries.length > 0; pieces++) {
+        read.push(...entries.map((entry) => (entry.kind === 'run-scheduled' ? entry.run.runId : entry.kind)));
+        await play.store.ackOutbox(entries.at(-1)!.seq);
+        entries = await play.store.readOutbox(100);
+      }
+
+      expect(pieces).toBe(2);
+      expect(new Set(read).size).toBe(4);
+    });
+
     test('acknowledged entries are gone, later ones stay; a repeat changes nothing', async ({ play }) => {
       await play.startAndComplete();
       await play.create();

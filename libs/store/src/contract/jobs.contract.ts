@@ -78,6 +78,25 @@ export function describeJobs(open: OpenStore): void {
       expect((await play.claimAll(1)).nextWakeAt).toBe(play.clock.now() + LEASE_MS);
     });
 
+    test('large states end a claim early', async ({ play }) => {
+      for (let i = 0; i < 4; i++) await play.create({ events: JSON.stringify([{ data: 'é'.repeat(3_000_000) }]) });
+
+      const first = await play.claimAll(10);
+
+      expect(first.jobs).toHaveLength(3);
+      expect(first.nextWakeAt).toBe(play.clock.now());
+      expect(await play.claim(10)).toHaveLength(1);
+    });
+
+    test('a job can be looked at', async ({ play }) => {
+      const job = await play.start();
+      await play.store.retry({ lease: lease(job), notBefore: play.clock.now() + 10, reason: 'failure' });
+
+      const found = { jobId: job.jobId, kind: 'start', state: 'delayed', at: play.clock.now() + 10, attempt: 1 };
+      expect(await play.store.findJob(job.jobId)).toMatchObject(found);
+      expect(await play.store.findJob('nobody.start')).toBeUndefined();
+    });
+
     test('jobs of a run that has ended are dropped', async ({ play }) => {
       const runId = await play.create();
       await play.store.finalize({ runId, status: 'Cancelled' });

@@ -27,6 +27,7 @@ import {
   stepJobId,
   stepsKey,
 } from './keys.ts';
+import { whole } from './numbers.ts';
 import { startOp, type Op } from './op.ts';
 import { appendOutbox } from './outbox.ts';
 import { createPause, type NewPause } from './pauses.ts';
@@ -44,7 +45,7 @@ export interface PlanArgs {
   attemptsMax?: number;
   wakeAt?: number;
   pause?: NewPause;
-  invokeEvent?: { eventId: string; body: string };
+  invokeEvent?: { eventId: string; body: string; bodyBytes: number };
   conflict?: 'fail' | 'replace';
 }
 
@@ -195,7 +196,8 @@ function planStep(commit: Commit, plan: PlanArgs): void {
   if (isKnown(op, runId, plan.hash)) return;
   changeInt(run, 'steps', intField(run, 'steps') + 1);
   if (plan.kind === 'invoke' && plan.invokeEvent !== undefined) {
-    appendOutbox(op, { kind: 'event', id: plan.invokeEvent.eventId, body: plan.invokeEvent.body });
+    const { eventId, body, bodyBytes } = plan.invokeEvent;
+    appendOutbox(op, { kind: 'event', id: eventId, body, size: whole(bodyBytes) });
   }
   if (plan.kind === 'run') {
     commit.ready.push(stepJob(commit, plan, 'edge', op.now, plan.attemptsMax ?? 1));

@@ -20,6 +20,8 @@ export const PURGE_INLINE_MAX = 64;
 export const RUN_JOBS_MAX = 25_000;
 /** Entries that one operation on the outbox reads or drops. */
 export const OUTBOX_MAX = 1000;
+/** An outbox reading or a claim ends early when what it answers is as large as this. */
+export const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** Pauses answered by one look-up. */
 export const FIND_PAUSES_MAX = 1000;
 

@@ -1,4 +1,5 @@
 import {
+  ANSWER_BYTES_MAX,
   CONTINUE_SHARE,
   PARK_FALLBACK_MS,
   QUANTUM,
@@ -73,6 +74,8 @@ export interface ClaimResult {
 interface Grants {
   args: ClaimArgs;
   jobIds: string[];
+  /** Of the state that goes along with them. */
+  bytes: number;
 }
 
 /** Everything on the way from the root to the lane that is looked at. */
@@ -99,10 +102,15 @@ export function claim(tx: Tx, now: number, args: ClaimArgs): ClaimResult {
   promote(op);
   reap(op, now, REAP_MAX);
   unparkDue(op);
-  const grants: Grants = { args, jobIds: [] };
+  const grants: Grants = { args, jobIds: [], bytes: 0 };
   let visits = 0;
-  while (grants.jobIds.length < args.jobsMax && visits < VISITS_MAX && visitNext(op, grants)) visits += 1;
+  while (mayGrant(grants) && visits < VISITS_MAX && visitNext(op, grants)) visits += 1;
   return result(op, grants, worker);
+}
+
+/** Large states end a claim early: the caller claims again at once. */
+function mayGrant(grants: Grants): boolean {
+  return grants.jobIds.length < grants.args.jobsMax && grants.bytes < ANSWER_BYTES_MAX;
 }
 
 function result(op: Op, grants: Grants, worker: Doc): ClaimResult {
@@ -279,6 +287,7 @@ function grantFromLane(op: Op, grants: Grants, visit: Visit, jobsMax: number): n
   const jobs = op.tx.zfirst(laneJobsKey(visit.laneId), jobsMax);
   let granted = 0;
   for (const [jobId] of jobs) {
+    if (!mayGrant(grants)) return granted;
     op.tx.zrem(laneJobsKey(visit.laneId), jobId);
     op.tx.hincr(SYS, 'ready', -1);
     const job = openOrNewDoc(op.tx, jobKey(jobId));
@@ -292,6 +301,7 @@ function grantFromLane(op: Op, grants: Grants, visit: Visit, jobsMax: number): n
       saveDoc(op.tx, job);
       saveDoc(op.tx, run);
       grants.jobIds.push(jobId);
+      grants.bytes += intField(run, 'bytes') + intField(run, 'eb');
       granted += 1;
     }
   }

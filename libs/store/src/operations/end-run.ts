@@ -20,6 +20,7 @@ import {
   stepsKey,
   SYS,
 } from './keys.ts';
+import { whole } from './numbers.ts';
 import type { Op } from './op.ts';
 import { appendOutbox } from './outbox.ts';
 import { removePause } from './pauses.ts';
@@ -27,6 +28,7 @@ import { removePause } from './pauses.ts';
 export interface RunEnd {
   status: 'Completed' | 'Failed' | 'Cancelled';
   output?: string;
+  outputBytes?: number;
   reason?: string;
 }
 
@@ -52,7 +54,7 @@ function keepEnd(op: Op, runId: string, run: Doc, end: RunEnd): void {
   if (end.output !== undefined) record['output'] = end.output;
   if (end.reason !== undefined) record['reason'] = end.reason;
   op.tx.hset(endedRunKey(runId), record);
-  appendOutbox(op, { kind: 'run-ended', run: runId });
+  appendOutbox(op, { kind: 'run-ended', run: runId, size: whole(intField(run, 'eb') + (end.outputBytes ?? 0)) });
 }
 
 function releaseKeys(op: Op, runId: string, run: Doc): void {

@@ -1,5 +1,6 @@
-import { jobKey, LEASES, runIdOfJob, runKey } from './keys.ts';
-import { whole } from './numbers.ts';
+import { changeInt, saveDoc } from './docs.ts';
+import { openLease } from './fence.ts';
+import { LEASES, runIdOfJob } from './keys.ts';
 import type { Tx } from './tx.ts';
 
 export interface ExtendArgs {
@@ -13,9 +14,10 @@ export interface ExtendArgs {
  * Touches job, lease. 4 commands.
  */
 export function extend(tx: Tx, now: number, args: ExtendArgs): 'extended' | 'stale' | 'run-gone' {
-  if (tx.hget(runKey(runIdOfJob(args.jobId)), 'st') === undefined) return 'run-gone';
-  if (tx.hget(jobKey(args.jobId), 'tok') !== args.token) return 'stale';
-  tx.hset(jobKey(args.jobId), { exp: whole(now + args.leaseMs) });
+  const fenced = openLease(tx, runIdOfJob(args.jobId), args);
+  if (fenced.kind !== 'held') return fenced.kind;
+  changeInt(fenced.job, 'exp', now + args.leaseMs);
+  saveDoc(tx, fenced.job);
   tx.zadd(LEASES, now + args.leaseMs, args.jobId);
   return 'extended';
 }

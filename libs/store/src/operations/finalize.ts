@@ -10,6 +10,7 @@ export interface FinalizeArgs {
   lease?: Lease;
   status: 'Completed' | 'Failed' | 'Cancelled';
   output?: string;
+  outputBytes?: number;
   reason?: string;
 }
 

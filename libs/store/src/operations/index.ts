@@ -7,7 +7,7 @@ import { expireLeases } from './expire-leases.ts';
 import { extend } from './extend.ts';
 import { finalize } from './finalize.ts';
 import { findPausePaths, findPauses } from './find-pauses.ts';
-import { counts, findRun, findRunJobs, findRunState } from './inspect.ts';
+import { counts, findJob, findRun, findRunJobs, findRunState } from './inspect.ts';
 import { ackOutbox, readOutbox } from './read-outbox.ts';
 import { retry } from './retry.ts';
 import { schedule } from './schedule.ts';
@@ -34,6 +34,7 @@ export const operations = {
   findRun,
   findRunState,
   findRunJobs,
+  findJob,
   counts,
   collectGarbage,
   expireLeases,

@@ -35,6 +35,15 @@ export function findRunJobs(tx: Tx, _now: number, args: RunArgs): StoredJob[] {
   return jobs;
 }
 
+export interface FindJobArgs {
+  jobId: string;
+}
+
+export function findJob(tx: Tx, _now: number, args: FindJobArgs): StoredJob | undefined {
+  const fields = tx.hgetall(jobKey(args.jobId));
+  return fields === undefined ? undefined : { jobId: args.jobId, fields };
+}
+
 export interface CountsView {
   runs: number;
   delayed: number;

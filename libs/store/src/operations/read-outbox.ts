@@ -1,4 +1,4 @@
-import { OUTBOX_MAX } from './bounds.ts';
+import { ANSWER_BYTES_MAX, OUTBOX_MAX } from './bounds.ts';
 import { endedRunKey, eventsKey, outboxKey, runKey, SYS } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import type { Tx } from './tx.ts';
@@ -16,13 +16,16 @@ export interface ReadOutboxArgs {
   entriesMax: number;
 }
 
-/** The oldest entries, in order; reading changes nothing. 3 commands an entry. */
+/** The oldest entries, in order, as many as are not too large together but one; reading changes nothing. 3 commands each. */
 export function readOutbox(tx: Tx, _now: number, args: ReadOutboxArgs): OutboxView[] {
   const head = int(tx.hget(SYS, 'obhead')) + 1;
   const last = Math.min(int(tx.hget(SYS, 'obseq')), head + Math.min(args.entriesMax, OUTBOX_MAX) - 1);
   const views: OutboxView[] = [];
+  let bytes = 0;
   for (let seq = head; seq <= last; seq++) {
     const entry = tx.hgetall(outboxKey(whole(seq))) ?? {};
+    bytes += int(entry['size']);
+    if (bytes > ANSWER_BYTES_MAX && views.length > 0) return views;
     const runId = entry['run'] ?? '';
     const isSkipped = entry['kind'] === 'run-skipped';
     const run = isSkipped ? entry : (tx.hgetall(runKey(runId)) ?? tx.hgetall(endedRunKey(runId)) ?? {});

@@ -39,6 +39,7 @@ export interface ScheduleArgs {
   keys: { throttle?: string; keyed?: string[]; run?: string };
   attemptsMax: number;
   events: string;
+  eventsBytes: number;
   meta: string;
   correlationId?: string;
   publishesEnd: boolean;
@@ -131,6 +132,7 @@ function skip(op: Op, args: ScheduleArgs, reason: SkipReason, holder: string): S
   entry['reason'] = reason;
   entry['holder'] = holder;
   entry['events'] = args.events;
+  entry['size'] = whole(args.eventsBytes);
   appendOutbox(op, entry);
   return skippedResult(reason, holder);
 }
@@ -153,7 +155,7 @@ function create(op: Op, args: ScheduleArgs): ScheduleResult {
   for (const pause of args.cancelOn ?? []) createPause(op, args.runId, run, pause, '', false);
   enqueueStart(op, args, run);
   saveDoc(op.tx, run);
-  appendOutbox(op, { kind: 'run-scheduled', run: args.runId });
+  appendOutbox(op, { kind: 'run-scheduled', run: args.runId, size: whole(args.eventsBytes) });
   if (cancelled === '') return { kind: 'created', runId: args.runId };
   return { kind: 'created', runId: args.runId, cancelled };
 }
@@ -204,6 +206,7 @@ function runRecord(op: Op, args: ScheduleArgs): Record<string, string> {
     sched: whole(op.now),
     rv: '-1',
     meta: args.meta,
+    eb: whole(args.eventsBytes),
     sc: whole(op.now - 1000 * args.priority),
     max: whole(args.attemptsMax),
     dk: args.dedupKey,
