@@ -3,7 +3,7 @@ import type { Clock, EpochMs } from '@perdure/domain';
 import { DELIVERIES_MAX, type Delivery } from '../../event-stream.ts';
 import { PullWaiters } from './pull-waiters.ts';
 import { RedeliverySchedule } from './redelivery-schedule.ts';
-import { decodeMessage, rangeOfGroup, type Attempts, type DeadLetter, type StreamTables } from './stream-tables.ts';
+import type { Attempts, DeadLetter, StreamTables } from './stream-tables.ts';
 
 /** A pull ends with the message that exceeds this, so that large messages do not fill the memory. */
 const PULL_BYTES_MAX = 16 * 1024 * 1024;
@@ -52,11 +52,11 @@ export class ConsumerGroup {
     this.#tables = tables;
     this.#clock = clock;
     this.#ackWaitMs = ackWaitMs;
-    this.#savedCursor = tables.cursors.get(name);
+    this.#savedCursor = tables.findCursor(name);
     this.#recoveredBelow = this.#savedCursor ?? 0;
     this.waiters = new PullWaiters(clock);
-    for (const { key } of tables.acks.getRange(rangeOfGroup(name))) this.#acked.add(key[1]);
-    for (const { key, value } of tables.attempts.getRange(rangeOfGroup(name))) this.#restore(key[1], value);
+    for (const seq of tables.acksOf(name)) this.#acked.add(seq);
+    for (const [seq, attempts] of tables.attemptsOf(name)) this.#restore(seq, attempts);
   }
 
   get ackedCount(): number {
@@ -91,7 +91,7 @@ export class ConsumerGroup {
   }
 
   ack(seq: number): void {
-    if (this.#acked.has(seq) || !this.#tables.messages.doesExist(seq)) return;
+    if (this.#acked.has(seq) || !this.#tables.hasMessage(seq)) return;
     this.#schedule.remove(seq);
     this.#acked.add(seq);
     this.#unsavedAcks.add(seq);
@@ -162,17 +162,18 @@ export class ConsumerGroup {
         this.#giveUp(seq, deliveries, `not acknowledged within ${this.#ackWaitMs} ms`);
         continue;
       }
-      const row = this.#tables.messages.get(seq);
-      if (row === undefined) continue;
-      if (!deliver({ seq, ...decodeMessage(row), deliveryCount: deliveries + 1 })) return false;
+      const message = this.#tables.findMessage(seq);
+      if (message === undefined) continue;
+      if (!deliver({ ...message, deliveryCount: deliveries + 1 })) return false;
     }
   }
 
   #takeFresh(committedSeq: number, deliver: (delivery: Delivery) => boolean): void {
-    for (const { key: seq, value } of this.#tables.messages.getRange({ start: this.#cursor, end: committedSeq + 1 })) {
+    for (const message of this.#tables.messagesBetween(this.#cursor, committedSeq)) {
+      const { seq } = message;
       this.#cursor = seq + 1;
       if (this.#acked.has(seq) || this.#restored.has(seq)) continue;
-      if (!deliver({ seq, ...decodeMessage(value), deliveryCount: this.#deliveriesBefore(seq) + 1 })) return;
+      if (!deliver({ ...message, deliveryCount: this.#deliveriesBefore(seq) + 1 })) return;
     }
     this.#cursor = Math.max(this.#cursor, committedSeq + 1);
   }
@@ -195,9 +196,9 @@ export class ConsumerGroup {
   }
 
   #giveUp(seq: number, deliveries: number, reason: string): void {
-    const row = this.#tables.messages.get(seq);
-    if (row === undefined) return;
-    this.#unsavedDeadLetters.set(seq, { ...decodeMessage(row), deliveryCount: deliveries, reason });
+    const message = this.#tables.findMessage(seq);
+    if (message === undefined) return;
+    this.#unsavedDeadLetters.set(seq, { ...message, deliveryCount: deliveries, reason });
     this.ack(seq);
   }
 }

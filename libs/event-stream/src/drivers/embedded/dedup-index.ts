@@ -1,6 +1,6 @@
 import type { EpochMs } from '@perdure/domain';
 
-import { NOTHING, type DedupGeneration, type StreamTables } from './stream-tables.ts';
+import type { DedupGeneration, StreamTables } from './stream-tables.ts';
 
 /**
  * Remembers each ID for at least the window and at most twice as long: two tables take turns, and the older one is
@@ -19,7 +19,7 @@ export class DedupIndex {
   }
 
   has(id: string): boolean {
-    return this.#tables.ids.some((table) => table.doesExist(id));
+    return this.#tables.hasId(id);
   }
 
   /** Where IDs of a commit made now go: part of `write`, and of `committed` when the commit succeeded. */
@@ -30,12 +30,13 @@ export class DedupIndex {
 
   /** Writes `ids` into the commit that is being made. */
   write(ids: Iterable<string>, generation: DedupGeneration): void {
-    const table = this.#tables.ids[generation.current];
+    const { current, since } = generation;
     if (generation !== this.#generation) {
-      void table.clearAsync();
-      void this.#tables.facts.put('dedup', generation);
+      this.#tables.clearIds(current);
+      this.#tables.putFact('dedupCurrent', current);
+      this.#tables.putFact('dedupSince', since);
     }
-    for (const id of ids) void table.put(id, NOTHING);
+    for (const id of ids) this.#tables.putId(id, current);
   }
 
   committed(generation: DedupGeneration): void {
@@ -44,6 +45,7 @@ export class DedupIndex {
 }
 
 function readGeneration(tables: StreamTables): DedupGeneration | undefined {
-  const stored = tables.facts.get('dedup');
-  return typeof stored === 'object' ? stored : undefined;
+  const current = tables.findFact('dedupCurrent');
+  const since = tables.findFact('dedupSince');
+  return current === undefined || since === undefined ? undefined : { current: current === 0 ? 0 : 1, since };
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +10,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { describeEventStream } from '../../event-stream.contract.ts';
 import { openEmbeddedEventStream } from './embedded-event-stream.ts';
 
+const FILE = 'stream.sqlite';
+const LOG = 'stream.sqlite-wal';
+const PAGE_BYTES = 4096;
 let folder: string;
 const never = new AbortController().signal;
 
@@ -113,17 +116,70 @@ test('a folder is for one process at a time', async () => {
   await (await openEmbeddedEventStream({ path: folder, clock })).close();
 });
 
-test('a damaged folder is reported in one sentence, and this process lives', async () => {
+test.each<[string, (file: string) => void]>([
+  ['cut in half', (file) => truncateSync(file, statSync(file).size / 2)],
+  ['cut to a few bytes', (file) => truncateSync(file, 60)],
+  ['emptied', (file) => truncateSync(file, 0)],
+  ['full of garbage', (file) => writeFileSync(file, Buffer.alloc(statSync(file).size, 'garbage'))],
+  [
+    'overwritten behind its head',
+    (file) => writeFileSync(file, Buffer.alloc(8 * PAGE_BYTES, 'garbage').fill(readFileSync(file), 0, 2 * PAGE_BYTES)),
+  ],
+])('a damaged folder is reported in one sentence, and this process lives: a file %s', async (_what, damage) => {
   const stream = await openEmbeddedEventStream({ path: folder, clock: testClock() });
   await stream.append(Array.from({ length: 500 }, (_, index) => ({ id: `m${index}`, body: 'x'.repeat(1_000) })));
   await stream.close();
-  const file = join(folder, 'data.mdb');
-  truncateSync(file, statSync(file).size / 2);
+  damage(join(folder, FILE));
 
   await expect(openEmbeddedEventStream({ path: folder, clock: testClock() })).rejects.toMatchObject({
     code: 'FOLDER_CORRUPT',
     message: expect.stringMatching(/^the folder \S+ is damaged \(.+\): restore it from a backup, or remove it/),
   });
+});
+
+test('a folder that lost its file and kept the log is damaged, not new', async () => {
+  const { lines, kill } = startScript(`await stream.append([{ id: 'a', body: '' }]); console.log('appended');`);
+  for await (const line of lines) if (line === 'appended') void kill();
+  rmSync(join(folder, FILE));
+
+  await expect(openEmbeddedEventStream({ path: folder, clock: testClock() })).rejects.toMatchObject({
+    code: 'FOLDER_CORRUPT',
+  });
+});
+
+test('a stream that an older version kept in LMDB is not taken for an empty one', async () => {
+  writeFileSync(join(folder, 'data.mdb'), 'messages');
+
+  await expect(openEmbeddedEventStream({ path: folder, clock: testClock() })).rejects.toMatchObject({
+    message: expect.stringMatching(/^the folder \S+ holds an event stream of an older Perdure/),
+  });
+});
+
+test('after power has failed all that was answered is there, whatever else of the log reached the disk', async () => {
+  const stream = await openEmbeddedEventStream({ path: folder, clock: testClock() });
+  const ids = Array.from({ length: 50 }, (_, index) => `answered-${index}`);
+  await Promise.all(ids.map((id) => stream.append([{ id, body: 'x'.repeat(3_000) }])));
+  const flushed = readFileSync(join(folder, LOG));
+  for (let i = 0; i < 50; i++) await stream.append([{ id: `later-${i}`, body: 'y'.repeat(3_000) }]);
+  const latest = readFileSync(join(folder, LOG));
+  const file = readFileSync(join(folder, FILE));
+  await stream.close();
+  expect(latest.length).toBeGreaterThan(flushed.length);
+
+  for (let lost = flushed.length; lost < latest.length; lost += 7 * PAGE_BYTES) {
+    const crashed = join(folder, `lost-${lost}`);
+    mkdirSync(crashed);
+    writeFileSync(join(crashed, FILE), file);
+    writeFileSync(join(crashed, LOG), Buffer.from(latest).fill(0, lost, lost + PAGE_BYTES));
+    const restored = await openEmbeddedEventStream({ path: crashed, clock: testClock() });
+
+    const again = await restored.append(ids.map((id) => ({ id, body: '' })));
+    const pulled = await restored.pull('g', 1_000, never);
+
+    expect(again).toEqual({ appended: 0, duplicates: ids.length });
+    expect(pulled.slice(0, ids.length).map(({ id }) => id)).toEqual(ids);
+    await restored.close();
+  }
 });
 
 test('an append that cannot be written is refused whole; when there is room again appending goes on', async () => {
@@ -176,9 +232,10 @@ test('what every group acknowledged makes room: the folder does not grow with wh
     );
   }
 
-  // 50 MB have passed, at most three rounds of which are there at once.
-  expect(statSync(join(folder, 'data.mdb')).size).toBeLessThan(6_000_000);
+  expect(statSync(join(folder, LOG)).size).toBeLessThan(50_000_000);
   await stream.close();
+  // 50 MB have passed, at most three rounds of which are there at once.
+  expect(statSync(join(folder, FILE)).size).toBeLessThan(6_000_000);
 });
 
 test('an ID is forgotten after two windows: what is remembered is bounded', async () => {

@@ -1,4 +1,4 @@
-import { checkFreeSpace, lockFolder, probeLmdb, type FolderLock } from '@perdure/data-folder';
+import { checkFreeSpace, lockFolder, sqliteFolderError, type FolderLock } from '@perdure/data-folder';
 import { assert, type Clock } from '@perdure/domain';
 
 import { EventStreamError } from '../../event-stream-error.ts';
@@ -6,8 +6,9 @@ import type { Delivery, EventStream, StreamMessage } from '../../event-stream.ts
 import { CommitLoop, type Commitable } from './commit-loop.ts';
 import { ConsumerGroup } from './consumer-group.ts';
 import { DedupIndex } from './dedup-index.ts';
+import { StreamFile } from './stream-file.ts';
 import { StreamLog, type Append } from './stream-log.ts';
-import { openStreamTables, rangeOfGroup, type StreamTables } from './stream-tables.ts';
+import type { StreamTables } from './stream-tables.ts';
 
 /** A receipt is checked, matched and scheduled within milliseconds: this long only when its process hangs. */
 const ACK_WAIT_MS_DEFAULT = 30_000;
@@ -16,7 +17,7 @@ const DEDUP_WINDOW_MS_DEFAULT = 120_000;
 /** Acknowledgements share the next append's commit; without one they wait this long. A lost one only redelivers. */
 const LAZY_COMMIT_MS = 100;
 const LAZY_RETRY_MS = 1_000;
-/** LMDB takes keys of up to 1978 bytes. */
+/** Longer ones would spread over several pages each. */
 const ID_CHARS_MAX = 600;
 
 export interface EmbeddedEventStreamOptions {
@@ -30,7 +31,7 @@ export interface EmbeddedEventStreamOptions {
 }
 
 /**
- * The event stream of one process, in an LMDB folder (architecture.md 1).
+ * The event stream of one process, in an SQLite file (architecture.md 1).
  *
  * Throws a `DataFolderError` (FOLDER_LOCKED, FOLDER_CORRUPT, FOLDER_NOT_WRITABLE, DISK_FULL) when the folder cannot be
  * used. Later a full disk makes `append` fail with DISK_FULL until there is space again.
@@ -39,10 +40,19 @@ export async function openEmbeddedEventStream(options: EmbeddedEventStreamOption
   const lock = lockFolder(options.path);
   try {
     await checkFreeSpace(options.path);
-    await probeLmdb(options.path);
-    return new EmbeddedEventStream(options, lock, openStreamTables(options.path));
+    return await openFile(options, lock);
   } catch (error) {
     lock.release();
+    throw sqliteFolderError(options.path, error) ?? error;
+  }
+}
+
+async function openFile(options: EmbeddedEventStreamOptions, lock: FolderLock): Promise<EventStream> {
+  const file = await StreamFile.open(options.path);
+  try {
+    return new EmbeddedEventStream(options, lock, file);
+  } catch (error) {
+    await file.close();
     throw error;
   }
 }
@@ -50,8 +60,8 @@ export async function openEmbeddedEventStream(options: EmbeddedEventStreamOption
 type WaitingAppend = Append & Commitable;
 
 /**
- * Modes: open, closed. Every write goes through one commit at a time, made on LMDB's own thread; this one reads and
- * decides, and never waits for the disk.
+ * Modes: open, closed. Every write goes through one commit at a time: a transaction on this thread, which does not wait
+ * for the disk, and a flush on another one.
  *
  * 1. A group is on the disk before it is given anything, so that no message is dropped that it has not acknowledged.
  * 2. A change of a group that nobody waits for is on the disk with the next commit, at most `LAZY_COMMIT_MS` later, and
@@ -61,6 +71,7 @@ class EmbeddedEventStream implements EventStream {
   readonly #clock: Clock;
   readonly #ackWaitMs: number;
   readonly #lock: FolderLock;
+  readonly #file: StreamFile;
   readonly #tables: StreamTables;
   readonly #log: StreamLog;
   readonly #commits = new CommitLoop<WaitingAppend>((appends) => this.#commit(appends));
@@ -69,14 +80,15 @@ class EmbeddedEventStream implements EventStream {
   #cancelLazyCommit: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: EmbeddedEventStreamOptions, lock: FolderLock, tables: StreamTables) {
+  constructor(options: EmbeddedEventStreamOptions, lock: FolderLock, file: StreamFile) {
     const { path, clock, ackWaitMs = ACK_WAIT_MS_DEFAULT, dedupWindowMs = DEDUP_WINDOW_MS_DEFAULT } = options;
     this.#clock = clock;
     this.#ackWaitMs = ackWaitMs;
     this.#lock = lock;
-    this.#tables = tables;
-    this.#log = new StreamLog({ path, tables, dedup: new DedupIndex(tables, dedupWindowMs, clock.now()) });
-    for (const name of tables.cursors.getKeys()) this.#groups.set(name, this.#openGroup(name));
+    this.#file = file;
+    this.#tables = file.tables;
+    this.#log = new StreamLog({ path, file, dedup: new DedupIndex(file.tables, dedupWindowMs, clock.now()) });
+    for (const name of file.tables.groups()) this.#groups.set(name, this.#openGroup(name));
   }
 
   async append(messages: StreamMessage[]): Promise<{ appended: number; duplicates: number }> {
@@ -120,14 +132,12 @@ class EmbeddedEventStream implements EventStream {
     this.#assertOpen();
     // Those given up on by now are on the disk then.
     await this.#commitWith([]);
-    const rows = this.#tables.deadLetters.getRange({ ...rangeOfGroup(name), limit: messagesMax });
-    return Array.from(rows, ({ key, value }) => ({ seq: key[1], ...value }));
+    return this.#tables.deadLettersOf(name, messagesMax);
   }
 
   async lag(name: string): Promise<number> {
     this.#assertOpen();
-    // While a commit drops messages they may be gone from the table and still be counted as acknowledged.
-    return Math.max(0, this.#log.storedCount - (this.#groups.get(name)?.ackedCount ?? 0));
+    return this.#log.storedCount - (this.#groups.get(name)?.ackedCount ?? 0);
   }
 
   close(): Promise<void> {
@@ -208,8 +218,7 @@ class EmbeddedEventStream implements EventStream {
       await this.#commitWith([]);
       await this.#commits.idle();
     } finally {
-      await this.#tables.root.close();
-      this.#lock.release();
+      await this.#file.close().finally(() => this.#lock.release());
     }
   }
 

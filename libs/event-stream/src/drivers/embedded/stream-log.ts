@@ -1,11 +1,12 @@
-import { diskFullError } from '@perdure/data-folder';
+import { diskFullError, sqliteFolderError } from '@perdure/data-folder';
 import type { EpochMs } from '@perdure/domain';
 
 import { EventStreamError } from '../../event-stream-error.ts';
 import type { StreamMessage } from '../../event-stream.ts';
 import type { ConsumerGroup, GroupChanges } from './consumer-group.ts';
 import type { DedupIndex } from './dedup-index.ts';
-import { encodeMessage, NOTHING, type StreamTables } from './stream-tables.ts';
+import type { StreamFile } from './stream-file.ts';
+import type { StreamTables } from './stream-tables.ts';
 
 /** Messages of one call of `append`; the counts are filled in when the commit is put together. */
 export interface Append {
@@ -14,52 +15,63 @@ export interface Append {
   duplicates: number;
 }
 
+/** The newest message, and how many there are that some group has not acknowledged. */
+interface Extent {
+  lastSeq: number;
+  messages: number;
+}
+
 /**
  * What is on the disk. `commit` must not be called again before it has settled.
  *
- * 1. `seq` has no gaps: it is given out while a commit is put together, and given out again when that commit failed.
+ * 1. `seq` has no gaps: it is given out while a transaction is put together, and given out again when that failed.
  * 2. A message stays until every known group has acknowledged it, and is deleted in the commit of the last of these
  *    acknowledgements: what is found when the folder is opened is still to be delivered to somebody.
+ * 3. A commit that was written and could not be flushed counts for nothing, until a later flush has it as well:
+ *    its messages are not delivered, its acknowledgements are written again, its IDs are known and answered after a flush.
  */
 export class StreamLog {
   readonly #path: string;
+  readonly #file: StreamFile;
   readonly #tables: StreamTables;
   readonly #dedup: DedupIndex;
-  #committedSeq: number;
+  #written: Extent;
+  #flushed: Extent;
 
-  constructor({ path, tables, dedup }: { path: string; tables: StreamTables; dedup: DedupIndex }) {
+  constructor({ path, file, dedup }: { path: string; file: StreamFile; dedup: DedupIndex }) {
     this.#path = path;
-    this.#tables = tables;
+    this.#file = file;
+    this.#tables = file.tables;
     this.#dedup = dedup;
-    this.#committedSeq = readLastSeq(tables);
+    this.#written = {
+      lastSeq: file.tables.findFact('lastSeq') ?? 0,
+      messages: file.tables.findFact('messages') ?? 0,
+    };
+    this.#flushed = this.#written;
   }
 
   /** The newest message that is on the disk. */
   get committedSeq(): number {
-    return this.#committedSeq;
+    return this.#flushed.lastSeq;
   }
 
   /** Messages that some group has not acknowledged. */
   get storedCount(): number {
-    const { entryCount = 0 }: { entryCount?: number } = this.#tables.messages.getStats();
-    return entryCount;
+    return this.#flushed.messages;
   }
 
   /** Stores new messages and the changes of the groups: all of it, on the disk, or nothing. */
   async commit(appends: Append[], groups: ConsumerGroup[], now: EpochMs): Promise<void> {
-    const fresh = this.#findFresh(appends);
     const changes = groups.filter((group) => group.hasChanges).map((group) => ({ group, ...group.changes() }));
-    if (fresh.size === 0 && changes.length === 0) return;
     const dropped = findDropped(groups, changes);
-    const generation = this.#dedup.generationAt(now);
-    await this.#inOneCommit(() => {
-      this.#writeMessages([...fresh.values()], now);
-      for (const change of changes) this.#writeChanges(change, dropped);
-      for (const seq of dropped) this.#drop(seq, groups);
-      this.#dedup.write(fresh.keys(), generation);
-    });
-    this.#committedSeq += fresh.size;
-    this.#dedup.committed(generation);
+    try {
+      const fresh = this.#findFresh(appends);
+      if (fresh.size > 0 || changes.length > 0) this.#write({ fresh, changes, dropped, groups, now });
+      await this.#file.flush();
+    } catch (error) {
+      throw await explain(this.#path, error);
+    }
+    this.#flushed = this.#written;
     for (const change of changes) change.group.saved(change);
     for (const group of groups) for (const seq of dropped) group.forget(seq);
   }
@@ -77,42 +89,58 @@ export class StreamLog {
     return fresh;
   }
 
-  #writeMessages(messages: StreamMessage[], appendedAt: EpochMs): void {
-    if (messages.length === 0) return;
-    let seq = this.#committedSeq;
-    for (const message of messages) {
-      void this.#tables.messages.put(++seq, encodeMessage({ ...message, appendedAt }));
-    }
-    void this.#tables.facts.put('lastSeq', seq);
+  #write({ fresh, changes, dropped, groups, now }: Transaction): void {
+    const generation = this.#dedup.generationAt(now);
+    this.#written = this.#file.write(() => {
+      const lastSeq = this.#writeMessages([...fresh.values()], now);
+      for (const change of changes) this.#writeChanges(change, dropped);
+      let removed = 0;
+      for (const seq of dropped) if (this.#drop(seq, groups)) removed++;
+      this.#dedup.write(fresh.keys(), generation);
+      return this.#writeExtent({ lastSeq, messages: this.#written.messages + fresh.size - removed });
+    });
+    this.#dedup.committed(generation);
+  }
+
+  /** Answers the `seq` of the last one. */
+  #writeMessages(messages: StreamMessage[], appendedAt: EpochMs): number {
+    let seq = this.#written.lastSeq;
+    for (const { id, body } of messages) this.#tables.putMessage({ seq: ++seq, id, body, appendedAt });
+    return seq;
+  }
+
+  #writeExtent(extent: Extent): Extent {
+    if (extent.lastSeq !== this.#written.lastSeq) this.#tables.putFact('lastSeq', extent.lastSeq);
+    if (extent.messages !== this.#written.messages) this.#tables.putFact('messages', extent.messages);
+    return extent;
   }
 
   #writeChanges({ group: { name }, cursor, acks, attempts, deadLetters }: Change, dropped: Set<number>): void {
-    void this.#tables.cursors.put(name, cursor);
-    for (const seq of acks) if (!dropped.has(seq)) void this.#tables.acks.put([name, seq], NOTHING);
-    for (const [seq, value] of attempts) void this.#tables.attempts.put([name, seq], value);
-    for (const [seq, value] of deadLetters) void this.#tables.deadLetters.put([name, seq], value);
+    this.#tables.putCursor(name, cursor);
+    for (const seq of acks) if (!dropped.has(seq)) this.#tables.putAck(name, seq);
+    for (const [seq, value] of attempts) this.#tables.putAttempts(name, seq, value);
+    for (const [seq, value] of deadLetters) this.#tables.putDeadLetter(name, seq, value);
   }
 
-  #drop(seq: number, groups: ConsumerGroup[]): void {
-    void this.#tables.messages.remove(seq);
+  /** Whether it was there. */
+  #drop(seq: number, groups: ConsumerGroup[]): boolean {
     for (const group of groups) {
-      if (groups.length > 1) void this.#tables.acks.remove([group.name, seq]);
-      if (group.hasAttempts(seq)) void this.#tables.attempts.remove([group.name, seq]);
+      if (groups.length > 1) this.#tables.removeAck(group.name, seq);
+      if (group.hasAttempts(seq)) this.#tables.removeAttempts(group.name, seq);
     }
-  }
-
-  async #inOneCommit(write: () => void): Promise<void> {
-    try {
-      await this.#tables.root.batch(write);
-    } catch (error) {
-      // Whether it is stored is unknown; what is there then counts, and repeated messages are recognised.
-      this.#committedSeq = readLastSeq(this.#tables);
-      throw await explain(this.#path, error);
-    }
+    return this.#tables.removeMessage(seq);
   }
 }
 
 type Change = GroupChanges & { group: ConsumerGroup };
+
+interface Transaction {
+  fresh: Map<string, StreamMessage>;
+  changes: Change[];
+  dropped: Set<number>;
+  groups: ConsumerGroup[];
+  now: EpochMs;
+}
 
 /** Messages whose last missing acknowledgement is among the changes. */
 function findDropped(groups: ConsumerGroup[], changes: Change[]): Set<number> {
@@ -120,18 +148,10 @@ function findDropped(groups: ConsumerGroup[], changes: Change[]): Set<number> {
   return new Set(acked.filter((seq) => groups.every((group) => group.hasAcked(seq))));
 }
 
-function readLastSeq(tables: StreamTables): number {
-  const stored = tables.facts.get('lastSeq');
-  return typeof stored === 'number' ? stored : 0;
-}
-
-/** LMDB says of a commit that failed only that it did: the reason comes in a promise beside it. */
-async function explain(path: string, error: unknown): Promise<Error> {
-  const reason = error instanceof Error && 'commitError' in error ? error.commitError : undefined;
-  const cause: unknown = await Promise.resolve(reason).catch((late: unknown) => late);
-  const diskFull = await diskFullError(path, cause);
-  if (diskFull !== undefined) return diskFull;
-  const what = cause instanceof Error ? cause.message : String(error);
+async function explain(path: string, cause: unknown): Promise<Error> {
+  const ofFolder = sqliteFolderError(path, cause) ?? (await diskFullError(path, cause));
+  if (ofFolder !== undefined) return ofFolder;
+  const what = cause instanceof Error ? cause.message : String(cause);
   const message = `the event stream in ${path} could not be written: ${what}`;
-  return new EventStreamError('STREAM_WRITE_FAILED', message, { path, cause: cause ?? error });
+  return new EventStreamError('STREAM_WRITE_FAILED', message, { path, cause });
 }

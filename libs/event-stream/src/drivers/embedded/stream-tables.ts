@@ -1,9 +1,14 @@
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 import type { StreamMessage } from '../../event-stream.ts';
 
 export interface StoredMessage extends StreamMessage {
   appendedAt: number;
+}
+
+/** A message with its position in the stream. */
+export interface LoggedMessage extends StoredMessage {
+  seq: number;
 }
 
 /** What a later process must know of a message that was delivered more than once. */
@@ -24,74 +29,247 @@ export interface DedupGeneration {
   since: number;
 }
 
-type GroupKey = [group: string, seq: number];
+/** `messages`: how many are stored, so that nobody has to count them. */
+export type Fact = 'lastSeq' | 'messages' | 'dedupCurrent' | 'dedupSince';
 
-/** The LMDB tables of one folder. Each write goes through one `root.batch` at a time, see `CommitLoop`. */
-export interface StreamTables {
-  root: RootDatabase;
-  /** Messages that some known group has not acknowledged, by seq. */
-  messages: Database<Buffer, number>;
-  /** IDs seen lately, in two generations, see `DedupIndex`. */
-  ids: [Database<Buffer, string>, Database<Buffer, string>];
-  /** Acknowledged by this group, while another group still keeps the message. */
-  acks: Database<Buffer, GroupKey>;
-  attempts: Database<Attempts, GroupKey>;
-  deadLetters: Database<DeadLetter, GroupKey>;
-  /** By group: every message below this seq may have been delivered. */
-  cursors: Database<number, string>;
-  facts: Database<number | DedupGeneration, 'lastSeq' | 'dedup'>;
+/** Pages kept in memory, in KiB (a negative cache_size). */
+const CACHE_KIB = 32 * 1024;
+
+const SCHEMA = `
+  -- Messages that some known group has not acknowledged.
+  CREATE TABLE messages (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body TEXT NOT NULL, appended_at REAL NOT NULL) STRICT;
+  -- IDs seen lately, in two generations, see DedupIndex.
+  CREATE TABLE ids_0 (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE ids_1 (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  -- Acknowledged by this group, while another group still keeps the message.
+  CREATE TABLE acks (consumer TEXT, seq INTEGER, PRIMARY KEY (consumer, seq)) STRICT, WITHOUT ROWID;
+  CREATE TABLE attempts (
+    consumer TEXT, seq INTEGER, deliveries INTEGER NOT NULL, due_at REAL NOT NULL, PRIMARY KEY (consumer, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE dead_letters (
+    consumer TEXT, seq INTEGER, id TEXT NOT NULL, body TEXT NOT NULL, appended_at REAL NOT NULL,
+    deliveries INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (consumer, seq)
+  ) STRICT;
+  -- By group: every message below this seq may have been delivered.
+  CREATE TABLE cursors (consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+type MessageRow = [seq: number, id: string, body: string, appendedAt: number];
+type DeadLetterRow = [...MessageRow, deliveries: number, reason: string];
+
+/** Creates the file with empty tables; durable when this returns, but for its name. */
+export function createStreamTables(file: string): void {
+  const db = new DatabaseSync(file);
+  try {
+    db.exec(SCHEMA);
+  } finally {
+    db.close();
+  }
 }
 
-/** The value where only the key tells something. */
-export const NOTHING = Buffer.alloc(1);
+/**
+ * The tables of one stream in one SQLite file, of which this process is the only user. Writes happen inside `transact`.
+ *
+ * Write-ahead logging with synchronous = NORMAL: a commit is appended to the log without waiting for the disk; `Wal`
+ * flushes the log and moves it into the database.
+ */
+export class StreamTables {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
 
-export function openStreamTables(path: string): StreamTables {
-  const root = open({
-    path,
-    maxDbs: 16,
-    encoding: 'json',
-    // A write is acknowledged when it is on the disk: with overlapping syncs it would be when others can read it.
-    overlappingSync: false,
-    // `CommitLoop` gathers what belongs together.
-    eventTurnBatching: false,
-  });
-  const binary = { encoding: 'binary' } as const;
-  const json = { encoding: 'json' } as const;
-  return {
-    root,
-    messages: root.openDB<Buffer, number>('messages', binary),
-    ids: [root.openDB<Buffer, string>('ids-0', binary), root.openDB<Buffer, string>('ids-1', binary)],
-    acks: root.openDB<Buffer, GroupKey>('acks', binary),
-    attempts: root.openDB<Attempts, GroupKey>('attempts', json),
-    deadLetters: root.openDB<DeadLetter, GroupKey>('dead-letters', json),
-    cursors: root.openDB<number, string>('cursors', json),
-    facts: root.openDB<number | DedupGeneration, 'lastSeq' | 'dedup'>('facts', json),
-  };
+  /** The file was made by `createStreamTables`. */
+  constructor(file: string) {
+    this.#db = new DatabaseSync(file);
+    this.#db.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = NORMAL;
+      PRAGMA wal_autocheckpoint = 0;
+      PRAGMA journal_size_limit = 0;
+      PRAGMA cache_size = -${CACHE_KIB};
+    `);
+  }
+
+  /** Commits what `write` does, or undoes it and throws what it or the commit threw. */
+  transact<Result>(write: () => Result): Result {
+    this.#run('BEGIN IMMEDIATE');
+    try {
+      const result = write();
+      this.#run('COMMIT');
+      return result;
+    } catch (error) {
+      // SQLite may have undone it already, on a full disk for one.
+      if (this.#db.isTransaction) this.#run('ROLLBACK');
+      throw error;
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------- messages
+
+  putMessage({ seq, id, body, appendedAt }: LoggedMessage): void {
+    this.#run('INSERT INTO messages VALUES (?, ?, ?, ?)', seq, id, body, appendedAt);
+  }
+
+  findMessage(seq: number): LoggedMessage | undefined {
+    const row = this.#get('SELECT seq, id, body, appended_at FROM messages WHERE seq = ?', seq);
+    return row === undefined ? undefined : messageOf(row as MessageRow);
+  }
+
+  hasMessage(seq: number): boolean {
+    return this.#get('SELECT 1 FROM messages WHERE seq = ?', seq) !== undefined;
+  }
+
+  /** From `first` to `last`, in order, read one by one. */
+  *messagesBetween(first: number, last: number): Generator<LoggedMessage> {
+    const sql = 'SELECT seq, id, body, appended_at FROM messages WHERE seq BETWEEN ? AND ? ORDER BY seq';
+    for (const row of this.#statement(sql).iterate(first, last)) yield messageOf(row as unknown as MessageRow);
+  }
+
+  /** Whether it was there. */
+  removeMessage(seq: number): boolean {
+    return this.#run('DELETE FROM messages WHERE seq = ?', seq) === 1;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- IDs
+
+  /** In either generation. */
+  hasId(id: string): boolean {
+    const sql = 'SELECT 1 FROM ids_0 WHERE id = ?1 UNION ALL SELECT 1 FROM ids_1 WHERE id = ?1';
+    return this.#get(sql, id) !== undefined;
+  }
+
+  putId(id: string, generation: 0 | 1): void {
+    this.#run(`INSERT OR IGNORE INTO ids_${generation} VALUES (?)`, id);
+  }
+
+  clearIds(generation: 0 | 1): void {
+    this.#run(`DELETE FROM ids_${generation}`);
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- groups
+
+  groups(): string[] {
+    return this.#all<[string]>('SELECT consumer FROM cursors ORDER BY consumer').map(([group]) => group);
+  }
+
+  findCursor(group: string): number | undefined {
+    return this.#number('SELECT seq FROM cursors WHERE consumer = ?', group);
+  }
+
+  putCursor(group: string, seq: number): void {
+    this.#run('INSERT OR REPLACE INTO cursors VALUES (?, ?)', group, seq);
+  }
+
+  acksOf(group: string): number[] {
+    return this.#all<[number]>('SELECT seq FROM acks WHERE consumer = ? ORDER BY seq', group).map(([seq]) => seq);
+  }
+
+  putAck(group: string, seq: number): void {
+    this.#run('INSERT OR IGNORE INTO acks VALUES (?, ?)', group, seq);
+  }
+
+  removeAck(group: string, seq: number): void {
+    this.#run('DELETE FROM acks WHERE consumer = ? AND seq = ?', group, seq);
+  }
+
+  attemptsOf(group: string): [seq: number, Attempts][] {
+    const sql = 'SELECT seq, deliveries, due_at FROM attempts WHERE consumer = ? ORDER BY seq';
+    return this.#all<[number, number, number]>(sql, group).map(([seq, deliveries, dueAt]) => [
+      seq,
+      { deliveries, dueAt },
+    ]);
+  }
+
+  putAttempts(group: string, seq: number, { deliveries, dueAt }: Attempts): void {
+    this.#run('INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?)', group, seq, deliveries, dueAt);
+  }
+
+  removeAttempts(group: string, seq: number): void {
+    this.#run('DELETE FROM attempts WHERE consumer = ? AND seq = ?', group, seq);
+  }
+
+  putDeadLetter(group: string, seq: number, { id, body, appendedAt, deliveryCount, reason }: DeadLetter): void {
+    const sql = 'INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?)';
+    this.#run(sql, group, seq, id, body, appendedAt, deliveryCount, reason);
+  }
+
+  /** Oldest first. */
+  deadLettersOf(group: string, lettersMax: number): (DeadLetter & LoggedMessage)[] {
+    const sql = `
+      SELECT seq, id, body, appended_at, deliveries, reason FROM dead_letters WHERE consumer = ? ORDER BY seq LIMIT ?`;
+    return this.#all<DeadLetterRow>(sql, group, lettersMax).map(
+      ([seq, id, body, appendedAt, deliveryCount, reason]) => ({
+        seq,
+        id,
+        body,
+        appendedAt,
+        deliveryCount,
+        reason,
+      }),
+    );
+  }
+
+  // ------------------------------------------------------------------------------------------- facts, the file itself
+
+  findFact(name: Fact): number | undefined {
+    return this.#number('SELECT value FROM facts WHERE name = ?', name);
+  }
+
+  putFact(name: Fact, value: number): void {
+    this.#run('INSERT OR REPLACE INTO facts VALUES (?, ?)', name, value);
+  }
+
+  /** The first thing found to be wrong with the file, or undefined. Reads all of it. */
+  findDamage(): string | undefined {
+    const finding = String(this.#get('PRAGMA quick_check(1)')?.[0]);
+    return finding === 'ok' ? undefined : finding;
+  }
+
+  /** Moves the log into the database, as far as that is possible without waiting. */
+  checkpoint(): void {
+    this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  }
+
+  /** Moves all of the log into the database, durably, and empties it. Throws when the checkpointer is at work. */
+  moveWholeLog(): void {
+    const isBusy = this.#number('PRAGMA wal_checkpoint(TRUNCATE)') !== 0;
+    if (isBusy) throw new Error('the log is being moved into the database');
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** Prepared once. Rows are arrays. */
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      statement.setReturnArrays(true);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #get(sql: string, ...values: (string | number)[]): unknown[] | undefined {
+    return this.#statement(sql).get(...values) as unknown as unknown[] | undefined;
+  }
+
+  /** The first column. */
+  #number(sql: string, ...values: (string | number)[]): number | undefined {
+    return this.#get(sql, ...values)?.[0] as number | undefined;
+  }
+
+  #all<Row>(sql: string, ...values: (string | number)[]): Row[] {
+    return this.#statement(sql).all(...values) as unknown as Row[];
+  }
+
+  /** Answers how many rows changed. */
+  #run(sql: string, ...values: (string | number)[]): number {
+    return Number(this.#statement(sql).run(...values).changes);
+  }
 }
 
-/** All keys of one group in a table whose keys begin with the group's name. */
-export function rangeOfGroup(group: string): { start: GroupKey; end: GroupKey } {
-  return { start: [group, 0], end: [group, Number.MAX_SAFE_INTEGER] };
-}
-
-const HEAD_BYTES = 10;
-
-/** appendedAt (float64), bytes of the ID (uint16), ID, body: not JSON, because the body is large and mostly quotes. */
-export function encodeMessage({ appendedAt, id, body }: StoredMessage): Buffer {
-  const idBytes = Buffer.byteLength(id);
-  const buffer = Buffer.allocUnsafe(HEAD_BYTES + idBytes + Buffer.byteLength(body));
-  buffer.writeDoubleBE(appendedAt, 0);
-  buffer.writeUInt16BE(idBytes, 8);
-  buffer.write(id, HEAD_BYTES);
-  buffer.write(body, HEAD_BYTES + idBytes);
-  return buffer;
-}
-
-export function decodeMessage(buffer: Buffer): StoredMessage {
-  const bodyAt = HEAD_BYTES + buffer.readUInt16BE(8);
-  return {
-    appendedAt: buffer.readDoubleBE(0),
-    id: buffer.toString('utf8', HEAD_BYTES, bodyAt),
-    body: buffer.toString('utf8', bodyAt),
-  };
+function messageOf([seq, id, body, appendedAt]: MessageRow): LoggedMessage {
+  return { seq, id, body, appendedAt };
 }

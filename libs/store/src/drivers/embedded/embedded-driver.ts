@@ -1,11 +1,10 @@
-import { DataFolderError, diskFullError } from '@perdure/data-folder';
+import { diskFullError, sqliteFolderError, type Wal } from '@perdure/data-folder';
 import { PerdureError, type Clock } from '@perdure/domain';
 import type { Driver } from '../../operation-store.ts';
 import { operations, type OperationArgs, type OperationName, type OperationResult } from '../../operations/index.ts';
 import type { Tx } from '../../operations/tx.ts';
 import { dumpAll, EmbeddedTx } from './embedded-tx.ts';
 import type { SqliteTable } from './sqlite-table.ts';
-import type { Wal } from './wal.ts';
 
 /** Operations in one transaction at most, so that a burst does not hold up timers and sockets for long. */
 const BATCH_MAX = 64;
@@ -115,25 +114,12 @@ function runOperation(tx: Tx, now: number, call: Call): unknown {
   return operation(tx, now, call.args);
 }
 
-/** SQLite's result codes (sqlite.org/rescode.html), of which the low byte is the primary one. */
-const SQLITE_CORRUPT = 11;
-const SQLITE_FULL = 13;
-const SQLITE_NOTADB = 26;
-
 /** An error of SQLite as one of the folder: one sentence for whoever runs the process. */
 export async function explainSqlite(path: string, cause: unknown): Promise<PerdureError> {
-  const errcode = cause instanceof Error && 'errcode' in cause ? Number(cause.errcode) & 0xff : undefined;
-  if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB) return damaged(path, cause);
-  if (errcode === SQLITE_FULL) return new DataFolderError('DISK_FULL', `the disk of ${path} is full`, { path, cause });
   const reason = cause instanceof Error ? cause.message : String(cause);
   return (
+    sqliteFolderError(path, cause) ??
     (await diskFullError(path, cause)) ??
     new PerdureError('STORE_FAILED', `the store in ${path} failed: ${reason}`, { path, cause })
   );
-}
-
-export function damaged(path: string, cause: unknown): DataFolderError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `the folder ${path} is damaged (${reason}): restore it from a backup, or remove it to start empty`;
-  return new DataFolderError('FOLDER_CORRUPT', message, { path, cause });
 }

@@ -1,13 +1,11 @@
 import { statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkFreeSpace, lockFolder } from '@perdure/data-folder';
+import { checkFreeSpace, damagedFolder, flushFolder, lockFolder, Wal } from '@perdure/data-folder';
 import { PerdureError, type Clock } from '@perdure/domain';
 import { OperationStore } from '../../operation-store.ts';
 import type { Store } from '../../store.ts';
-import { damaged, EmbeddedDriver, explainSqlite, type EmbeddedFolder } from './embedded-driver.ts';
+import { EmbeddedDriver, explainSqlite, type EmbeddedFolder } from './embedded-driver.ts';
 import { SqliteTable } from './sqlite-table.ts';
-import { Wal } from './wal.ts';
 
 export interface EmbeddedStoreOptions {
   /** The folder of the store; created when it does not exist. */
@@ -43,7 +41,7 @@ async function openFolder(path: string, release: () => void): Promise<EmbeddedFo
   const table = new SqliteTable(file);
   try {
     const damage = statSync(file).size <= CHECKED_BYTES_MAX ? table.findDamage() : undefined;
-    if (damage !== undefined) throw damaged(path, damage);
+    if (damage !== undefined) throw damagedFolder(path, damage);
     const wal = new Wal(table, file);
     await flushFolder(path);
     return { path, table, wal, close: () => closeFolder(table, wal, release) };
@@ -59,17 +57,5 @@ async function closeFolder(table: SqliteTable, wal: Wal, release: () => void): P
   } finally {
     table.close();
     release();
-  }
-}
-
-/** Makes the names of the files durable; what is in them is flushed on its own. */
-async function flushFolder(path: string): Promise<void> {
-  // Windows does not open folders, and keeps names in a journal of its own.
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

@@ -1,7 +1,6 @@
 import { closeSync, fdatasync, fstatSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import type { SqliteTable } from './sqlite-table.ts';
 
 const flushFile = promisify(fdatasync);
 
@@ -12,13 +11,19 @@ const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 /** Commits between two looks at its length. */
 const COMMITS_PER_LOOK = 16;
 
+/** An open database, of which the log is part. */
+export interface LoggedDatabase {
+  /** Moves the log into the database, as far as that is possible without waiting. */
+  checkpoint(): void;
+}
+
 /**
  * The write-ahead log of an SQLite file: flushes it so that commits survive the loss of power, and moves it into the
  * database before it grows long. Both happen on other threads, so that a slow disk does not block the event loop: what
  * remains for it after a checkpoint is the few pages that were committed meanwhile.
  */
 export class Wal {
-  readonly #table: SqliteTable;
+  readonly #database: LoggedDatabase;
   readonly #file: string;
   readonly #fd: number;
   #worker: Worker | undefined;
@@ -31,8 +36,8 @@ export class Wal {
   #timer: NodeJS.Timeout | undefined;
 
   /** `file`: of the database; it must be open. */
-  constructor(table: SqliteTable, file: string) {
-    this.#table = table;
+  constructor(database: LoggedDatabase, file: string) {
+    this.#database = database;
     this.#file = file;
     this.#fd = openSync(`${file}-wal`, 'r');
   }
@@ -89,7 +94,7 @@ export class Wal {
     const finish = (): void => {
       this.#isCheckpointing = false;
       // What was committed since, if anything: then the log is empty and starts over.
-      this.#table.checkpoint();
+      this.#database.checkpoint();
     };
     worker.on('message', finish);
     worker.on('error', () => {
