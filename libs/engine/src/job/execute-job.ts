@@ -73,9 +73,9 @@ async function attempt(
 async function attemptOf(ports: Ports, job: ClaimedJob, answer: SdkAnswer): Promise<number> {
   const hasFailed =
     answer.kind === 'failed' || (answer.kind === 'ops' && answer.ops.some((op) => op.kind === 'step-error'));
-  if (!hasFailed || job.attempt === 0 || job.target !== 'step' || job.run.forcePlan) return job.attempt;
-  const jobs = await ports.store.findRunJobs(job.run.runId);
-  return jobs.find(({ jobId }) => jobId === job.jobId)?.attempt ?? job.attempt;
+  if (!hasFailed || job.attempt === 0) return job.attempt;
+  const current = await ports.store.findJob(job.jobId);
+  return current?.attempt ?? job.attempt;
 }
 
 async function call(

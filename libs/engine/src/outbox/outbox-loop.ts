@@ -67,7 +67,8 @@ export class OutboxLoop {
         history.record(toHistory(entries)),
       ]);
       await store.ackOutbox(last.seq);
-      if (entries.length < ENTRIES_MAX) return FALLBACK_MS;
+      // Fewer than asked for may have been all that fit: only an empty answer means that there is no more.
+      if (entries.length < ENTRIES_MAX) return GATHER_MS;
     }
   }
 
