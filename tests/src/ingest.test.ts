@@ -49,8 +49,8 @@ describe('from an event to its runs', () => {
     expect(ids).toHaveLength(3);
     expect(ids.every(isUlid)).toBe(true);
     expect(ids).toEqual(ids.toSorted());
-    const names = await Promise.all(ids.map(async (id) => (await system.api.request('GET', `/v1/events/${id}`)).body));
-    expect(names).toMatchObject([{ data: { id: 'own-1' } }, { data: { id: ids[1] } }, { data: { id: 'own-3' } }]);
+    const events = await Promise.all(ids.map((id) => system.api.waitForEvent(id)));
+    expect(events).toMatchObject([{ id: 'own-1' }, { id: ids[1] }, { id: 'own-3' }]);
   });
 
   test.concurrent('[E3] three functions of one event run apart: one that fails does not touch the others', async (ctx) => {

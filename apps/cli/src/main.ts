@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
-// Compiled code is kept between starts: loading modules is most of what a start does.
-enableCompileCache();
+// Compiled code is kept beside the program, between starts: loading modules is most of what a start does.
+enableCompileCache(fileURLToPath(new URL('.compile-cache', import.meta.url)));
 
 const { createProgram } = await import('./program.ts');
 await createProgram().parseAsync();

@@ -68,8 +68,10 @@ export class Observer {
    */
   async fence(): Promise<void> {
     for (let i = 0; i < FENCES; i += 1) {
-      const run = await this.#server.api.waitForRun(await this.#server.api.sendOne({ name: 'observer/fence' }));
+      const eventId = await this.#server.api.sendOne({ name: 'observer/fence' });
+      const run = await this.#server.api.waitForRun(eventId);
       await this.finishedOf(run.run_id);
+      await this.#server.api.waitForEvent(eventId);
     }
   }
 

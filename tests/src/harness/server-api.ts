@@ -91,6 +91,14 @@ export class ServerApi {
     return id;
   }
 
+  /** The event as `GET /v1/events/{id}` shows it, once history has it: events are written in batches. */
+  waitForEvent(eventId: string): Promise<EventView> {
+    return until(`event ${eventId} in history`, async () => {
+      const answer = await this.request('GET', `/v1/events/${eventId}`);
+      return answer.status === 200 ? (answer.body['data'] as unknown as EventView) : undefined;
+    });
+  }
+
   async runsOf(eventId: string): Promise<RunView[]> {
     const answer = await this.request('GET', `/v1/events/${eventId}/runs`);
     if (answer.status !== 200) throw new Error(`runs of ${eventId}: ${answer.status} ${answer.text}`);
