@@ -3,7 +3,7 @@ import { assert } from '@perdure/domain';
 
 /** Kept as it is in keys: readable, short, without the separators of keys (`|`), job IDs (`.` first) and records (space). */
 const PLAIN_NAME = /^[\w.:/@#+=-]{1,128}$/;
-/** What LMDB and logs take without harm. */
+/** What files and logs take without harm. */
 const HASH_MAX = 256;
 const RUN_ID = /^[\w-]{1,64}$/;
 

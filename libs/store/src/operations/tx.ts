@@ -1,6 +1,6 @@
 /**
  * The data-structure commands that operations are written in: what Redis offers natively and the embedded driver
- * provides over LMDB. All are synchronous and belong to one atomic operation; all values are strings. Commands on an
+ * provides over SQLite. All are synchronous and belong to one atomic operation; all values are strings. Commands on an
  * absent key behave as on an empty structure; a structure without elements does not exist.
  *
  * Operations use only what compiles cleanly to Lua 5.1: numbers, strings, arrays, plain objects, bounded loops. Numbers
@@ -50,7 +50,7 @@ export interface Tx {
   /** The same, of members whose score is above `score`. */
   zafter(key: string, score: number, max: number): [string, number][];
 
-  /** Appends; `index` is the length of the list so far, which the caller keeps (RPUSH needs it not, LMDB does). */
+  /** Appends; `index` is the length of the list so far, which the caller keeps (RPUSH needs it not, the embedded driver does). */
   lput(key: string, index: number, value: string): void;
   lrange(key: string): string[];
 

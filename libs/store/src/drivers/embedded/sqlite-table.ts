@@ -8,7 +8,7 @@ const CACHE_KIB = 64 * 1024;
  *
  * Write-ahead logging with synchronous = NORMAL: a commit is appended to the log without waiting for the disk, so it
  * survives the death of the process; when power fails, the log is read up to the last transaction that is whole, so the
- * database is never damaged. Who needs more flushes the log (wal.ts, which also moves it into the database).
+ * database is never damaged. Who needs more flushes the log (`Wal` of libs/data-folder, which also moves it into the database).
  */
 export class SqliteTable {
   readonly #db: DatabaseSync;

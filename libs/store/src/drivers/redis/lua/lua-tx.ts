@@ -13,7 +13,7 @@ declare function tonumber(this: void, text: string): number;
 const UNPACKED_MAX = 1000;
 
 /**
- * A set of up to this many members is answered in their order, as LMDB does, so that what an operation does with them is
+ * A set of up to this many members is answered in their order, as the embedded driver does, so that what an operation does with them is
  * the same on every server: Redis' own order is that of a hash with a random seed.
  */
 const SORTED_MAX = 1000;
