@@ -174,6 +174,20 @@ export function describeDiscovery(open: OpenStore): void {
       expect(await play.store.findRunJobs(job.run.runId)).toEqual(jobs);
     });
 
+    test('[P59] the same step planned twice in one answer is planned once, whatever it is the second time', async ({
+      play,
+    }) => {
+      const job = await play.start();
+      const later = play.clock.now() + 1000;
+
+      await play.plan(job, [run('a'), run('a'), sleep('a', later), run('b')]);
+
+      const targeted = await play.claim();
+      expect(targeted.map((one) => one.target).toSorted()).toEqual(['a', 'b']);
+      for (const one of targeted) await play.saveStep(one, one.target);
+      expect(await callsOf(play, job.run.runId)).toEqual(['step']);
+    });
+
     test('a group whose members are saved already is not waited for', async ({ play }) => {
       const job = await play.start();
       await play.plan(job, [run('a'), run('b')], { discover: true });

@@ -81,6 +81,8 @@ interface Commit {
   run: Doc;
   job: Doc;
   ready: NewJob[];
+  /** Hashes planned by this answer: what becomes ready is stored only at its end. */
+  planned: Record<string, boolean>;
   discover: boolean;
   /** A save lost to an earlier writer: what the caller holds is not what is stored. */
   hasLostSave: boolean;
@@ -107,6 +109,7 @@ export function advance(tx: Tx, now: number, args: AdvanceArgs): AdvanceResult {
     run,
     job,
     ready: [],
+    planned: {},
     discover: args.discover,
     hasLostSave: false,
   };
@@ -193,7 +196,8 @@ function noteParallel(commit: Commit): void {
 
 function planStep(commit: Commit, plan: PlanArgs): void {
   const { op, runId, run } = commit;
-  if (isKnown(op, runId, plan.hash)) return;
+  if (commit.planned[plan.hash] === true || isKnown(op, runId, plan.hash)) return;
+  commit.planned[plan.hash] = true;
   changeInt(run, 'steps', intField(run, 'steps') + 1);
   if (plan.kind === 'invoke' && plan.invokeEvent !== undefined) {
     const { eventId, body, bodyBytes } = plan.invokeEvent;
