@@ -1,5 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
+import { openLoggedDatabase } from '@perdure/data-folder';
+
 import type { StreamMessage } from '../../event-stream.ts';
 
 export interface StoredMessage extends StreamMessage {
@@ -80,14 +82,7 @@ export class StreamTables {
 
   /** The file was made by `createStreamTables`. */
   constructor(file: string) {
-    this.#db = new DatabaseSync(file);
-    this.#db.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = NORMAL;
-      PRAGMA wal_autocheckpoint = 0;
-      PRAGMA journal_size_limit = 0;
-      PRAGMA cache_size = -${CACHE_KIB};
-    `);
+    this.#db = openLoggedDatabase(file, CACHE_KIB);
   }
 
   /** Commits what `write` does, or undoes it and throws what it or the commit threw. */

@@ -1,4 +1,5 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { openLoggedDatabase } from '@perdure/data-folder';
 
 /** Pages kept in memory, in KiB (a negative cache_size). */
 const CACHE_KIB = 64 * 1024;
@@ -26,15 +27,10 @@ export class SqliteTable {
 
   /** `file`: a path, or `:memory:`. */
   constructor(file: string) {
-    this.#db = new DatabaseSync(file);
-    this.#db.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = NORMAL;
-      PRAGMA wal_autocheckpoint = 0;
-      PRAGMA journal_size_limit = 0;
-      PRAGMA cache_size = -${CACHE_KIB};
-      CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    `);
+    this.#db = openLoggedDatabase(file, CACHE_KIB);
+    this.#db.exec(
+      'CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
+    );
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#commit = this.#db.prepare('COMMIT');
     this.#rollback = this.#db.prepare('ROLLBACK');
