@@ -1,4 +1,4 @@
-export { ErrorFilter, HttpFailure } from './http/error-filter.ts';
+export { apiFailure, ErrorFilter, HttpFailure } from './http/error-filter.ts';
 export { listen, type HttpServer, type ListenOptions } from './http/listen.ts';
 export { CONFIG, PORTS } from './http/ports-token.ts';
 export { openPorts, type OpenedPorts } from './open-ports.ts';

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { HttpFailure, PORTS } from '@perdure/boot';
+import { apiFailure, PORTS } from '@perdure/boot';
 import type { Ports } from '@perdure/engine';
-import { errorBody, isBearerAccepted } from '@perdure/protocol';
+import { isBearerAccepted } from '@perdure/protocol';
 import type { FastifyRequest } from 'fastify';
 
 /** Lets a request pass that bears one of the signing keys; without configured keys everything passes. */
@@ -16,6 +16,6 @@ export class BearerGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const { headers } = context.switchToHttp().getRequest<FastifyRequest>();
     if (isBearerAccepted(headers.authorization, this.ports.settings.signingKeys)) return true;
-    throw new HttpFailure(401, errorBody({ status: 401, error: 'Authentication failed' }));
+    throw apiFailure(401, 'Authentication failed');
   }
 }

@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, UseGuards } from '@nestjs/common';
-import { HttpFailure, PORTS } from '@perdure/boot';
+import { apiFailure, type HttpFailure, PORTS } from '@perdure/boot';
 import { checkpointSteps, type Ports } from '@perdure/engine';
-import { CHECKPOINT_BYTES_MAX, errorBody, parseCheckpoint, parseJson } from '@perdure/protocol';
+import { CHECKPOINT_BYTES_MAX, parseCheckpoint, parseJson } from '@perdure/protocol';
 import { BearerGuard } from './bearer.guard.ts';
 
 @Controller(['v1/checkpoint', 'v1/http/runs'])
@@ -30,5 +30,5 @@ export class CheckpointController {
 }
 
 function failure(status: number, error: string, runId: string): HttpFailure {
-  return new HttpFailure(status, errorBody({ status, error, data: { run_id: runId } }));
+  return apiFailure(status, error, { run_id: runId });
 }

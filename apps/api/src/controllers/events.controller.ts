@@ -1,8 +1,8 @@
 import { Controller, Get, Inject, Param, Query, UseGuards } from '@nestjs/common';
 import { DEFAULT_ENV_ID, type EventId, isUlid } from '@perdure/domain';
-import { HttpFailure, PORTS } from '@perdure/boot';
+import { apiFailure, PORTS } from '@perdure/boot';
 import type { Ports } from '@perdure/engine';
-import { envelope, errorBody, toEventV1, toRunV1 } from '@perdure/protocol';
+import { envelope, toEventV1, toRunV1 } from '@perdure/protocol';
 import { BearerGuard } from './bearer.guard.ts';
 import { parseEventQuery } from './event-query.ts';
 
@@ -19,7 +19,7 @@ export class EventsController {
   async list(@Query() query: Record<string, string | undefined>) {
     const now = this.ports.clock.now();
     const parsed = parseEventQuery(query, now);
-    if (!parsed.ok) throw failure(400, parsed.message);
+    if (!parsed.ok) throw apiFailure(400, parsed.message);
     const records = await this.ports.history.listEvents({ envId: DEFAULT_ENV_ID, ...parsed.query });
     return envelope(records.map(toEventV1), now);
   }
@@ -27,7 +27,7 @@ export class EventsController {
   @Get(':eventId')
   async get(@Param('eventId') eventId: string) {
     const record = await this.ports.history.findEvent(parseEventId(eventId));
-    if (record === undefined) throw failure(404, `Unable to find event: ${eventId}`);
+    if (record === undefined) throw apiFailure(404, `Unable to find event: ${eventId}`);
     return envelope(toEventV1(record), this.ports.clock.now());
   }
 
@@ -39,10 +39,6 @@ export class EventsController {
 }
 
 function parseEventId(text: string): EventId {
-  if (!isUlid(text)) throw failure(400, `Invalid event ID: ${text}`);
+  if (!isUlid(text)) throw apiFailure(400, `Invalid event ID: ${text}`);
   return text;
-}
-
-function failure(status: number, error: string): HttpFailure {
-  return new HttpFailure(status, errorBody({ status, error }));
 }

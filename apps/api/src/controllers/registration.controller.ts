@@ -1,14 +1,7 @@
 import { Body, Controller, Delete, Headers, HttpCode, Inject, Post, Query, UseGuards } from '@nestjs/common';
-import { HttpFailure, PORTS } from '@perdure/boot';
+import { apiFailure, HttpFailure, PORTS } from '@perdure/boot';
 import { type Ports, removeApp, syncApp } from '@perdure/engine';
-import {
-  errorBody,
-  HEADERS,
-  parseJson,
-  registerErrorReply,
-  registerReply,
-  serverKindMismatch,
-} from '@perdure/protocol';
+import { HEADERS, parseJson, registerErrorReply, registerReply, serverKindMismatch } from '@perdure/protocol';
 import { BearerGuard } from './bearer.guard.ts';
 
 @Controller('fn')
@@ -24,9 +17,9 @@ export class RegistrationController {
   @HttpCode(200)
   async register(@Body() body: string | undefined, @Headers(HEADERS.expectedServerKind) expected: string | undefined) {
     const mismatch = serverKindMismatch(expected, this.ports.settings.serverKind);
-    if (mismatch !== undefined) throw refused(mismatch);
+    if (mismatch !== undefined) throw apiFailure(400, mismatch);
     const parsed = parseJson(body ?? '');
-    if (!parsed.ok) throw refused(`Invalid request: ${parsed.message}`);
+    if (!parsed.ok) throw apiFailure(400, `Invalid request: ${parsed.message}`);
     const result = await syncApp(this.ports, parsed.value);
     if (result.kind === 'refused') throw new HttpFailure(400, registerErrorReply(result));
     return registerReply({ isModified: result.modified, syncId: result.syncId, appId: result.appId });
@@ -35,10 +28,6 @@ export class RegistrationController {
   @Delete('remove')
   async remove(@Query('url') url: string | undefined) {
     const isRemoved = await removeApp(this.ports, url ?? '');
-    if (!isRemoved) throw new HttpFailure(404, errorBody({ status: 404, error: `App not found: ${url ?? ''}` }));
+    if (!isRemoved) throw apiFailure(404, `App not found: ${url ?? ''}`);
   }
-}
-
-function refused(error: string): HttpFailure {
-  return new HttpFailure(400, errorBody({ status: 400, error }));
 }

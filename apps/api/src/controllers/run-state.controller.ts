@@ -1,8 +1,7 @@
 import { Controller, Get, Header, HttpCode, Delete, Inject, Param, UseGuards } from '@nestjs/common';
 import { isUlid, type RunId } from '@perdure/domain';
-import { HttpFailure, PORTS } from '@perdure/boot';
+import { apiFailure, PORTS } from '@perdure/boot';
 import { cancelRun, type Ports } from '@perdure/engine';
-import { errorBody } from '@perdure/protocol';
 import type { RunState } from '@perdure/store';
 import { BearerGuard } from './bearer.guard.ts';
 
@@ -32,13 +31,13 @@ export class RunStateController {
   @HttpCode(204)
   async cancel(@Param('runId') runId: string): Promise<void> {
     const result = await cancelRun(this.ports, parseRunId(runId));
-    if (result === 'unknown') throw failure(404, 'A function run with the given ID could not be found');
-    if (result === 'ended') throw failure(409, 'This function has already completed');
+    if (result === 'unknown') throw apiFailure(404, 'A function run with the given ID could not be found');
+    if (result === 'ended') throw apiFailure(409, 'This function has already completed');
   }
 
   private async state(runId: string): Promise<RunState> {
     const state = await this.ports.store.findRunState(parseRunId(runId));
-    if (state === undefined) throw failure(410, `runtime state is no longer available for runID: ${runId}`);
+    if (state === undefined) throw apiFailure(410, `runtime state is no longer available for runID: ${runId}`);
     return state;
   }
 }
@@ -49,10 +48,6 @@ function actionsJson({ steps, stack }: RunState): string {
 }
 
 function parseRunId(text: string): RunId {
-  if (!isUlid(text)) throw failure(400, 'The run ID specified is invalid');
+  if (!isUlid(text)) throw apiFailure(400, 'The run ID specified is invalid');
   return text;
-}
-
-function failure(status: number, error: string): HttpFailure {
-  return new HttpFailure(status, errorBody({ status, error }));
 }

@@ -1,8 +1,8 @@
 import { Controller, Delete, Get, Inject, Param, UseGuards } from '@nestjs/common';
 import { isUlid, type RunId } from '@perdure/domain';
-import { HttpFailure, PORTS } from '@perdure/boot';
+import { apiFailure, PORTS } from '@perdure/boot';
 import { cancelRun, findRun, type Ports } from '@perdure/engine';
-import { envelope, errorBody, toRunV1 } from '@perdure/protocol';
+import { envelope, toRunV1 } from '@perdure/protocol';
 import { BearerGuard } from './bearer.guard.ts';
 
 @Controller('v1/runs')
@@ -17,22 +17,18 @@ export class RunsController {
   @Get(':runId')
   async get(@Param('runId') runId: string) {
     const run = await findRun(this.ports, parseRunId(runId));
-    if (run === undefined) throw failure(404, `Unable to load function run: ${runId}`);
+    if (run === undefined) throw apiFailure(404, `Unable to load function run: ${runId}`);
     return envelope(toRunV1(run), this.ports.clock.now());
   }
 
   @Delete(':runId')
   async cancel(@Param('runId') runId: string): Promise<void> {
     const result = await cancelRun(this.ports, parseRunId(runId));
-    if (result === 'unknown') throw failure(404, `Unable to load function run: ${runId}`);
+    if (result === 'unknown') throw apiFailure(404, `Unable to load function run: ${runId}`);
   }
 }
 
 function parseRunId(text: string): RunId {
-  if (!isUlid(text)) throw failure(400, `Invalid run ID: ${text}`);
+  if (!isUlid(text)) throw apiFailure(400, `Invalid run ID: ${text}`);
   return text;
-}
-
-function failure(status: number, error: string): HttpFailure {
-  return new HttpFailure(status, errorBody({ status, error }));
 }

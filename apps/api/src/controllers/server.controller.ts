@@ -1,8 +1,7 @@
 import { Controller, Get, Inject, Post, HttpCode, UseGuards } from '@nestjs/common';
-import { CONFIG, HttpFailure, PORTS, type RoleConfig } from '@perdure/boot';
+import { apiFailure, CONFIG, PORTS, type RoleConfig } from '@perdure/boot';
 import { describeConfig } from '@perdure/config';
 import type { Ports } from '@perdure/engine';
-import { errorBody } from '@perdure/protocol';
 import { toDevFunction } from './dev-function.ts';
 import { BearerGuard } from './bearer.guard.ts';
 
@@ -21,7 +20,7 @@ export class ServerController {
   @Get('dev')
   dev() {
     const { settings, catalog } = this.ports;
-    if (settings.serverKind !== 'dev') throw new HttpFailure(404, errorBody({ status: 404, error: 'Not found' }));
+    if (settings.serverKind !== 'dev') throw apiFailure(404, 'Not found');
     return {
       version: this.config.version,
       authed: settings.signingKeys.length > 0,

@@ -1,7 +1,7 @@
 import { Body, Controller, Headers, HttpCode, Inject, Param, Post } from '@nestjs/common';
-import { HttpFailure, PORTS } from '@perdure/boot';
+import { apiFailure, PORTS } from '@perdure/boot';
 import { invokeFunction, type Ports } from '@perdure/engine';
-import { errorBody, isBearerAccepted } from '@perdure/protocol';
+import { isBearerAccepted } from '@perdure/protocol';
 
 /** Starts one function by its slug. With keys configured it needs the signing key (docs/decisions/008). */
 @Controller('invoke')
@@ -19,14 +19,11 @@ export class InvokeController {
     @Body() body: string | undefined,
     @Headers('authorization') authorization: string | undefined,
   ) {
-    if (!isBearerAccepted(authorization, this.ports.settings.signingKeys)) throw failure(401, 'Authentication failed');
+    if (!isBearerAccepted(authorization, this.ports.settings.signingKeys))
+      throw apiFailure(401, 'Authentication failed');
     const result = await invokeFunction(this.ports, slug, body ?? '');
-    if (result.kind === 'unreadable') throw failure(400, 'Unable to read post data request');
-    if (result.kind === 'unknown-function') throw failure(404, `There is no function with the slug "${slug}"`);
+    if (result.kind === 'unreadable') throw apiFailure(400, 'Unable to read post data request');
+    if (result.kind === 'unknown-function') throw apiFailure(404, `There is no function with the slug "${slug}"`);
     return { id: result.eventId, status: 200 };
   }
-}
-
-function failure(status: number, error: string): HttpFailure {
-  return new HttpFailure(status, errorBody({ status, error }));
 }

@@ -1,4 +1,5 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { JsonValue } from '@perdure/domain';
 import { errorBody } from '@perdure/protocol';
 import type { Logger } from '@perdure/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -17,6 +18,11 @@ export class HttpFailure extends Error {
     this.status = status;
     this.body = body;
   }
+}
+
+/** A failure in the shape of `/fn`, `/v0` and `/v1`. */
+export function apiFailure(status: number, error: string, data: JsonValue = null): HttpFailure {
+  return new HttpFailure(status, errorBody({ status, error, data }));
 }
 
 /** The one place where an exception becomes an HTTP status. */
