@@ -1,4 +1,5 @@
 import { DEFAULT_ENV_ID } from '@perdure/domain';
+import type { AppRecord } from '@perdure/history';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
 import { discoverApps } from './discover-apps.ts';
@@ -6,6 +7,8 @@ import { putSync, type PutSyncResult } from './put-sync.ts';
 
 /** Pause between two tries at an application that failed, where polling is off. */
 const UNPOLLED_MS = 5_000;
+
+type SyncFailure = NonNullable<AppRecord['error']>;
 
 export interface AppPollerOptions {
   /** URLs the operator named. */
@@ -26,7 +29,7 @@ export class AppPoller {
   private readonly options: AppPollerOptions;
   private readonly loop: BackgroundLoop;
   /** Last failure by URL. */
-  private readonly failing = new Map<string, string>();
+  private readonly failing = new Map<string, SyncFailure>();
   private readonly synced = new Set<string>();
 
   constructor(ports: Ports, options: AppPollerOptions) {
@@ -48,7 +51,14 @@ export class AppPoller {
     const urls = new Set([...this.options.urls, ...apps.map((app) => app.url).filter((url) => url.startsWith('http'))]);
     const discovered = this.options.discover && urls.size === 0 ? await discoverApps() : [];
     const due = [...[...urls].filter((url) => this.isDue(url)), ...discovered];
-    await Promise.all(due.map((url) => this.sync(url)));
+    await Promise.all(
+      due.map((url) =>
+        this.sync(
+          url,
+          apps.find((app) => app.url === url),
+        ),
+      ),
+    );
     return this.pauseMs();
   }
 
@@ -62,13 +72,12 @@ export class AppPoller {
     return this.options.urls.includes(url) && !this.synced.has(url);
   }
 
-  private async sync(url: string): Promise<void> {
+  /** `app`: what is registered at the URL, if anything. */
+  private async sync(url: string, app: AppRecord | undefined): Promise<void> {
     this.note(url, await putSync(this.ports, url));
-    const app = (await this.ports.registry.listApps(DEFAULT_ENV_ID)).find((known) => known.url === url);
     const failure = this.failing.get(url);
-    if (app === undefined || app.error?.message === failure) return;
-    const error = failure === undefined ? undefined : { code: 'unreachable', message: failure };
-    await this.ports.registry.recordAppError(app.id, error, this.ports.clock.now());
+    if (app === undefined || app.error?.message === failure?.message) return;
+    await this.ports.registry.recordAppError(app.id, failure, this.ports.clock.now());
   }
 
   private note(url: string, result: PutSyncResult): void {
@@ -78,9 +87,9 @@ export class AppPoller {
       if (this.failing.delete(url)) log.info('an app can be reached again', { url });
       return;
     }
+    const { code, message } = result;
     const before = this.failing.get(url);
-    this.failing.set(url, result.message);
-    if (before !== result.message)
-      log.warn('an app could not be synced', { url, code: result.code, reason: result.message });
+    this.failing.set(url, { code, message });
+    if (before?.message !== message) log.warn('an app could not be synced', { url, code, reason: message });
   }
 }

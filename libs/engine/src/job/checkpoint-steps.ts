@@ -1,6 +1,6 @@
 import type { Checkpoint } from '@perdure/protocol';
 import type { Ports } from '../ports.ts';
-import { stateTooLarge, stepsOverflowed } from './decide-commit.ts';
+import { overflowed } from './decide-commit.ts';
 
 export type CheckpointOutcome = 'saved' | 'stale' | 'run-gone' | 'too-large';
 
@@ -34,9 +34,8 @@ async function endOverflowed(
   { runId, lease }: Checkpoint,
   cause: 'too-many-steps' | 'state-too-large',
 ): Promise<CheckpointOutcome> {
-  const { stepsMax, stateBytesMax } = ports.settings;
-  const failure = cause === 'too-many-steps' ? stepsOverflowed(stepsMax) : stateTooLarge(stateBytesMax);
-  await ports.store.finalize({ runId, lease, status: 'Failed', output: failure.output });
+  const { output } = overflowed(cause, ports.settings);
+  await ports.store.finalize({ runId, lease, status: 'Failed', output });
   ports.bus.publish('outbox-filled', {});
   return 'too-large';
 }

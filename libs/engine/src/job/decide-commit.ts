@@ -187,13 +187,19 @@ export function failRun(name: string, message: string): Extract<Commit, { kind: 
   return { kind: 'fail', error, output: canonicalJson({ error: { error: `${name}: ${message}`, name, message } }) };
 }
 
-/** The run's steps exceed the limit. */
-export function stepsOverflowed(stepsMax: number): Extract<Commit, { kind: 'fail' }> {
+/** What a run fails with that the store found to exceed its limits. */
+export function overflowed(
+  cause: 'too-many-steps' | 'state-too-large',
+  { stepsMax, stateBytesMax }: { stepsMax: number; stateBytesMax: number },
+): Extract<Commit, { kind: 'fail' }> {
+  return cause === 'too-many-steps' ? stepsOverflowed(stepsMax) : stateTooLarge(stateBytesMax);
+}
+
+function stepsOverflowed(stepsMax: number): Extract<Commit, { kind: 'fail' }> {
   return failRun('InngestErrFunctionOverflowed', `The function run exceeded the step limit of ${stepsMax} steps.`);
 }
 
-/** The run's memoised state exceeds the limit. */
-export function stateTooLarge(stateBytesMax: number): Extract<Commit, { kind: 'fail' }> {
+function stateTooLarge(stateBytesMax: number): Extract<Commit, { kind: 'fail' }> {
   return failRun(
     'InngestErrStateOverflowed',
     `The function run exceeded the state size limit of ${stateBytesMax} bytes.`,

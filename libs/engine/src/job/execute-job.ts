@@ -1,9 +1,8 @@
-import { assertNever, type FunctionDefinition } from '@perdure/domain';
+import { assertNever, type FunctionDefinition, type JobId, type LeaseToken } from '@perdure/domain';
 import {
   buildCallBody,
   callHeaders,
   callUrl,
-  canonicalJson,
   queueItemRef,
   requestIdOf,
   type SdkAnswer,
@@ -11,10 +10,12 @@ import {
 } from '@perdure/protocol';
 import type { ClaimedJob, RunState, StepSave } from '@perdure/store';
 import type { Ports } from '../ports.ts';
-import { type Commit, decideCommit, stateTooLarge, stepsOverflowed } from './decide-commit.ts';
+import { type Commit, decideCommit, failRun, overflowed } from './decide-commit.ts';
 import { stateAfterSaves, stateOf } from './run-cache.ts';
 
-/** Why a job's processing ended, for the loop. */
+const SIGNAL_CONFLICT = 'Signal conflict; signal wait already exists for another run';
+
+/** What the loop is told when a job and those chained to it are done. */
 export type JobEnd = { hasReady: boolean };
 
 /**
@@ -168,7 +169,7 @@ async function advance(
   const after = saves.length === 0 ? state : stateAfterSaves(state, saves);
   const result = await store.advance({
     runId: job.run.runId,
-    lease: { jobId: job.jobId, token: job.token },
+    lease: leaseOf(job),
     saves,
     plans,
     isParallel,
@@ -188,23 +189,13 @@ async function advance(
       ports.log.debug('an answer came too late', { ...facts(job), outcome: result.kind });
       return { hasReady: false };
     case 'too-many-steps':
-      return carryOut(ports, job, state, stepsOverflowed(settings.stepsMax), isDraining);
     case 'state-too-large':
-      return carryOut(ports, job, state, stateTooLarge(settings.stateBytesMax), isDraining);
+      return carryOut(ports, job, state, overflowed(result.kind, settings), isDraining);
     case 'signal-conflict':
-      return carryOut(ports, job, state, signalConflict(), isDraining);
+      return carryOut(ports, job, state, failRun('Error', SIGNAL_CONFLICT), isDraining);
     default:
       return assertNever(result);
   }
-}
-
-function signalConflict(): Commit {
-  const message = 'Signal conflict; signal wait already exists for another run';
-  return {
-    kind: 'fail',
-    error: { name: 'Error', message },
-    output: canonicalJson({ error: { error: `Error: ${message}`, name: 'Error', message } }),
-  };
 }
 
 async function complete(
@@ -231,8 +222,7 @@ async function retry(
     reason: error.message,
     inMs,
   });
-  const lease = { jobId: job.jobId, token: job.token };
-  await ports.store.retry({ lease, notBefore, reason: 'failure' });
+  await ports.store.retry({ lease: leaseOf(job), notBefore, reason: 'failure' });
   return { hasReady: true };
 }
 
@@ -245,14 +235,12 @@ async function saveSteps(
   if (saves.length === 0) return undefined;
   const saved = await store.checkpoint({
     runId: job.run.runId,
-    lease: { jobId: job.jobId, token: job.token },
+    lease: leaseOf(job),
     saves,
     leaseMs: settings.leaseMs,
     limits: { stepsMax: settings.stepsMax, stateBytesMax: settings.stateBytesMax },
   });
-  if (saved === 'too-many-steps') return stepsOverflowed(settings.stepsMax);
-  if (saved === 'state-too-large') return stateTooLarge(settings.stateBytesMax);
-  return undefined;
+  return saved === 'too-many-steps' || saved === 'state-too-large' ? overflowed(saved, settings) : undefined;
 }
 
 async function finalize(
@@ -260,14 +248,18 @@ async function finalize(
   job: ClaimedJob,
   end: { status: 'Completed' | 'Failed'; output: string },
 ): Promise<Committed> {
-  const lease = { jobId: job.jobId, token: job.token };
-  const result = await ports.store.finalize({ runId: job.run.runId, lease, ...end });
+  const result = await ports.store.finalize({ runId: job.run.runId, lease: leaseOf(job), ...end });
   if (result === 'finalized') {
     ports.bus.publish('outbox-filled', {});
     ports.log.debug('a run ended', { ...facts(job), status: end.status });
   }
   // What the ended run held may have freed others.
   return { hasReady: true };
+}
+
+/** What a mutation in the job's name must show. */
+export function leaseOf({ jobId, token }: ClaimedJob): { jobId: JobId; token: LeaseToken } {
+  return { jobId, token };
 }
 
 function facts(job: ClaimedJob): Record<string, unknown> {

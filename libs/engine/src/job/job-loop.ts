@@ -1,7 +1,7 @@
 import type { ClaimedJob } from '@perdure/store';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import { DRAIN_MS, type Ports } from '../ports.ts';
-import { executeJob } from './execute-job.ts';
+import { executeJob, leaseOf } from './execute-job.ts';
 
 /** Jobs leased by one claim. */
 const CLAIM_MAX = 32;
@@ -107,7 +107,7 @@ export class JobLoop {
     await Promise.all(
       [...this.held.values()].map(async (job) => {
         try {
-          const result = await store.extend({ jobId: job.jobId, token: job.token }, settings.leaseMs);
+          const result = await store.extend(leaseOf(job), settings.leaseMs);
           if (result === 'stale') log.debug('a lease was lost', { jobId: job.jobId, runId: job.run.runId });
         } catch (error) {
           log.warn('a lease could not be extended', { jobId: job.jobId, runId: job.run.runId, error });
@@ -128,7 +128,7 @@ export class JobLoop {
     const { store, clock, log } = this.ports;
     try {
       await store.retry({
-        lease: { jobId: job.jobId, token: job.token },
+        lease: leaseOf(job),
         notBefore: clock.now(),
         reason: 'drain',
       });

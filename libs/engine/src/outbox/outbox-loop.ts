@@ -2,10 +2,10 @@ import { assertNever } from '@perdure/domain';
 import type { StreamMessage } from '@perdure/event-stream';
 import type { HistoryBatch, RunHistory } from '@perdure/history';
 import { runEndedEvents, toStoredEvent } from '@perdure/protocol';
-import type { OutboxEntry, RunRecord } from '@perdure/store';
+import type { OutboxEntry } from '@perdure/store';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
-import { parseRunMeta } from '../run/run-meta.ts';
+import { runRow } from '../run/run-row.ts';
 
 /** Entries drained at once. */
 const ENTRIES_MAX = 500;
@@ -120,22 +120,4 @@ function endedRow(entry: Ended): RunHistory {
     ...(entry.output !== undefined && { output: entry.output }),
     ...(entry.reason !== undefined && { reason: entry.reason }),
   });
-}
-
-function runRow(run: RunRecord, more: Partial<RunHistory> & Pick<RunHistory, 'status'>): RunHistory {
-  const { eventIds, batchId, cron, originalRunId } = parseRunMeta(run.meta);
-  return {
-    runId: run.runId,
-    functionId: run.functionId,
-    functionVersion: run.functionVersion,
-    appId: run.appId,
-    envId: run.envId,
-    eventIds,
-    ...(batchId !== undefined && { batchId }),
-    ...(cron !== undefined && { cron }),
-    ...(originalRunId !== undefined && { originalRunId }),
-    scheduledAt: run.scheduledAt,
-    ...(run.startedAt !== undefined && { startedAt: run.startedAt }),
-    ...more,
-  };
 }
