@@ -1,9 +1,9 @@
 /** Hints between roles, by topic (glossary: a lost hint costs milliseconds, never work). */
 export interface BusTopics {
-  /** Jobs became ready: idle executors claim. */
-  'jobs-ready': Record<string, never>;
-  /** The outbox has entries: the runner drains. */
-  'outbox-filled': Record<string, never>;
+  /** Jobs of a cell became ready: idle executors claim. */
+  'jobs-ready': { cell: number };
+  /** The outbox of a cell has entries: the runner drains. */
+  'outbox-filled': { cell: number };
   /** Registered functions changed: reload them. */
   'functions-changed': Record<string, never>;
 }

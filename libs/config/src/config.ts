@@ -1,17 +1,26 @@
-export type Command = 'dev' | 'start';
+export type Command = 'dev' | 'start' | 'serve';
+/** What a process does; `dev` and `start` do all of it. */
+export type RoleName = 'event-api' | 'runner' | 'executor' | 'api';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
 /** All that an operator can choose, split by who needs it. Frozen; made once, by `loadConfig`. */
 export interface Config {
   readonly mode: Command;
+  /** At least one, each once. */
+  readonly roles: readonly RoleName[];
   readonly http: HttpConfig;
   readonly auth: AuthConfig;
   readonly data: DataConfig;
   readonly sync: SyncConfig;
   readonly executor: ExecutorConfig;
+  readonly stream: StreamConfig;
+  readonly store: StoreConfig;
   readonly history: HistoryConfig;
   readonly limits: LimitsConfig;
   readonly log: LogConfig;
+  readonly telemetry: TelemetryConfig;
+  /** How long calls in flight may take to finish when the process is asked to stop. */
+  readonly drainMs: number;
   /** Whether to run the sample application beside the server. */
   readonly sample: boolean;
 }
@@ -20,8 +29,6 @@ export interface HttpConfig {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** The operator named the port, so no other may be taken instead. */
-  readonly portIsExplicit: boolean;
 }
 
 /** Both are empty in `dev`, where nothing is signed or checked. */
@@ -53,6 +60,38 @@ export interface ExecutorConfig {
   readonly concurrency: number;
   /** One delay for all retries instead of the growing one. */
   readonly retryIntervalMs?: number;
+}
+
+/** The event stream; with it, the bus. */
+export type StreamConfig =
+  | { readonly driver: 'embedded' }
+  | {
+      readonly driver: 'jetstream';
+      /** `nats://` or `tls://`, with user and password where the server wants them. */
+      readonly servers: readonly string[];
+      /** Copies of each message, each on a server of its own: 1, 3 or 5. */
+      readonly replicas: number;
+      /** How long messages are kept at most, acknowledged or not. */
+      readonly retentionMs: number;
+    };
+
+export type StoreConfig =
+  | { readonly driver: 'embedded' }
+  | {
+      readonly driver: 'redis';
+      /** `redis[s]://`, `redis[s]+sentinel://` or `redis[s]+cluster://`, see docs/operating.md. */
+      readonly url: string;
+      /** Fixed for the life of the data. */
+      readonly cells: number;
+      /** Replicas that must have a write before what depends on it is acknowledged; 0: none is waited for. */
+      readonly waitReplicas: number;
+    };
+
+export interface TelemetryConfig {
+  /** Where `/metrics` is served; absent: nowhere. Port 0: any free port. */
+  readonly metrics?: { readonly host: string; readonly port: number };
+  /** OTLP over HTTP, the base URL of the collector; absent: no traces are exported. */
+  readonly otlpUrl?: string;
 }
 
 export type HistoryConfig =

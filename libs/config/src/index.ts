@@ -8,7 +8,11 @@ export type {
   HttpConfig,
   LimitsConfig,
   LogConfig,
+  RoleName,
+  StoreConfig,
+  StreamConfig,
   SyncConfig,
+  TelemetryConfig,
 } from './config.ts';
 export { DEFAULTS } from './defaults.ts';
 export { describeConfig } from './describe-config.ts';

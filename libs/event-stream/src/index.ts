@@ -1,2 +1,13 @@
 export { EventStreamError } from './event-stream-error.ts';
-export { DELIVERIES_MAX, type Delivery, type EventStream, type StreamMessage } from './event-stream.ts';
+export {
+  DELIVERIES_MAX,
+  GROUP_NAMES,
+  GROUPS,
+  type DeadLetter,
+  type Delivery,
+  type EventStream,
+  type GroupName,
+  type StreamedMessage,
+  type StreamMessage,
+  type StreamTopic,
+} from './event-stream.ts';

@@ -22,7 +22,17 @@ import type {
  * `schedule` may be admitted). All bodies (`events`, memos, outputs,
  * `meta`) are opaque strings of JSON that the store never reads. Instants are the store's time.
  */
-export interface Store extends RunStore, JobQueue, PauseStore, FunctionControl, Outbox, StoreInspection {
+export interface Store
+  extends
+    RunStore,
+    ClaimQueue,
+    LeaseStore,
+    PauseStore,
+    FunctionControl,
+    Outbox,
+    DutyStore,
+    StoreUpkeep,
+    StoreInspection {
   /** Resolves when everything answered so far survives the loss of power of this machine (docs: durability classes). */
   durable(): Promise<void>;
   close(): Promise<void>;
@@ -234,12 +244,18 @@ export interface CheckpointArgs {
   limits: { stepsMax: number; stateBytesMax: number };
 }
 
-export interface JobQueue {
+export interface ClaimQueue {
   /**
    * First fires what is due (delayed jobs, sleeps, timeouts), reaps lost leases, unparks lanes; then leases up to
    * `jobsMax` jobs (fewer when their states are large) fairly within all constraints (execution.md 3.4.7). The first claim of a run's start makes it Running.
    */
   claim(args: ClaimArgs): Promise<ClaimResult>;
+  /** Ends all leases of processes that are known to be gone: for a store that only one process can open. */
+  expireLeases(): Promise<number>;
+}
+
+/** What the holder of a lease may do; its token fences each of them. */
+export interface LeaseStore {
   /** Moves the end of the lease to `leaseMs` from now. A lost lease is a value, not an error. */
   extend(lease: { jobId: JobId; token: LeaseToken }, leaseMs: number): Promise<'extended' | 'stale' | 'run-gone'>;
   /**
@@ -258,14 +274,13 @@ export interface JobQueue {
     notBefore: EpochMs;
     reason: 'failure' | 'infrastructure' | 'drain';
   }): Promise<'retried' | 'stale' | 'run-gone'>;
-  /** Ends all leases of processes that are known to be gone: for a store that only one process can open. */
-  expireLeases(): Promise<number>;
 }
 
 // -------------------------------------------------------------------------------------------------------- pauses
 
 /** A stored continuation: what the run waits for, and until when. */
 export interface PauseSpec {
+  /** `<run ID>.<anything>`: tells the cell. */
   pauseId: PauseId;
   kind: 'wait' | 'invoke' | 'signal' | 'cancel';
   expiresAt: EpochMs;
@@ -385,6 +400,51 @@ export interface Outbox {
   ackOutbox(seq: number): Promise<void>;
 }
 
+// -------------------------------------------------------------------------------------------------------- upkeep
+
+/** Something that one process at a time does for the cell. */
+export type Duty = 'outbox' | 'housekeeping' | 'reconcile' | 'cron';
+
+/**
+ * Who does what for the cell. A duty saves work and is no lock: its holder may have lost it without knowing yet, so
+ * whatever is done in its name must stand being done twice.
+ */
+export interface DutyStore {
+  /** Takes the duty, or keeps it, for `leaseMs` from now. False: another holder has it. */
+  takeDuty(args: { duty: Duty; holder: string; leaseMs: number }): Promise<boolean>;
+  /** Leaves it to the next that asks. Changes nothing when another holder has it. */
+  dropDuty(args: { duty: Duty; holder: string }): Promise<void>;
+}
+
+/** What one page of a reconciliation found and put right (execution.md 7.2). */
+export interface ReconcileResult {
+  /** Where the next page goes on; absent after the last. */
+  cursor?: string;
+  /** Live runs looked at. */
+  runs: number;
+  /** Runs that had nothing left that would continue them: they are asked again. */
+  redriven: RunId[];
+  /** Holders of counters without a live job or run: released. */
+  holders: number;
+  /** Jobs, lanes, functions and accounts that the queue had lost or kept wrongly: put back where they belong. */
+  lanes: number;
+}
+
+export interface StoreUpkeep {
+  /** Drops expired keys (tombstones, buckets) and leftovers of ended runs, a bounded number a call. Answers how many. */
+  collectGarbage(keysMax: number): Promise<number>;
+  /**
+   * Restores the invariants after the store lost its last writes: a bounded number of runs a call, from `cursor` on.
+   * Repeating it changes nothing.
+   */
+  reconcile(args: { cursor?: string; runsMax: number }): Promise<ReconcileResult>;
+  /**
+   * Names the life of the data: another answer than before means that the store may have lost its last writes (it was
+   * restarted, or a replica took over).
+   */
+  epoch(): Promise<string>;
+}
+
 // ---------------------------------------------------------------------------------------------------- inspection
 
 export interface RunJob {
@@ -410,11 +470,6 @@ export interface StoreInspection {
   findRunJobs(runId: RunId): Promise<RunJob[]>;
   findJob(jobId: JobId): Promise<RunJob | undefined>;
   counts(): Promise<StoreCounts>;
-  /**
-   * Housekeeping: drops expired keys (tombstones, buckets) and leftovers of ended runs, a bounded number a call.
-   * Answers how many it dropped.
-   */
-  collectGarbage(keysMax: number): Promise<number>;
   /** Every broken invariant as a sentence; empty when all hold (docs: invariants). Reads everything: for tests and doctor. */
   checkInvariants(): Promise<string[]>;
   /** Every key with its content in one canonical form, the same in all drivers: for tests. */
