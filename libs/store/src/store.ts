@@ -403,7 +403,7 @@ export interface Outbox {
 // -------------------------------------------------------------------------------------------------------- upkeep
 
 /** Something that one process at a time does for the cell. */
-export type Duty = 'outbox' | 'housekeeping' | 'reconcile' | 'cron';
+export type Duty = 'upkeep' | 'cron';
 
 /**
  * Who does what for the cell. A duty saves work and is no lock: its holder may have lost it without knowing yet, so
