@@ -1,7 +1,7 @@
 import type { ServiceRecipe, ServiceUnavailable, StartedService } from './service.ts';
 import { startService } from './start-service.ts';
 
-const nats: ServiceRecipe = {
+export const nats: ServiceRecipe = {
   name: 'nats',
   variable: 'PERDURE_TEST_NATS_URL',
   binaries: ['nats-server'],

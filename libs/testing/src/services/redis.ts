@@ -4,7 +4,7 @@ import { startService } from './start-service.ts';
 /** As a deployment must set it: nothing evicted, every write in the append-only file. */
 const SETTINGS = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction', '--save', ''];
 
-const redis: ServiceRecipe = {
+export const redis: ServiceRecipe = {
   name: 'redis',
   variable: 'PERDURE_TEST_REDIS_URL',
   binaries: ['redis-server', 'valkey-server'],
