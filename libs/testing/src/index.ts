@@ -1,5 +1,7 @@
 export { aFlowControl, aFunction, anEvent } from './builders/builders.ts';
 export { testIds } from './ids/test-ids.ts';
+export { startMischief, type Mischief, type MischiefOptions } from './proxy/mischief.ts';
+export { startTcpProxy, type Stalled, type TcpProxy, type TcpProxyOptions } from './proxy/tcp-proxy.ts';
 export { inBandSync, registration, type ScriptedFunction } from './scripted-app/registration.ts';
 export {
   completed,

@@ -1,3 +1,4 @@
+export { type MortalService, startMortalService } from './mortal-service.ts';
 export { startNats } from './nats.ts';
 export { startPostgres } from './postgres.ts';
 export { startPrivateRedis, startRedis } from './redis.ts';

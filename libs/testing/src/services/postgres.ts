@@ -8,7 +8,7 @@ import { startService } from './start-service.ts';
 const DEBIAN_FOLDER = '/usr/lib/postgresql';
 const USER = 'perdure';
 
-const postgres: ServiceRecipe = {
+export const postgres: ServiceRecipe = {
   name: 'postgres',
   variable: 'PERDURE_TEST_POSTGRES_URL',
   binaries: ['postgres'],

@@ -6,8 +6,8 @@ import { debianPackagesObstacle, installDebianPackage } from './debian-packages.
 import { findBinary } from './find-binary.ts';
 import { freePort } from './free-port.ts';
 import { runCommand } from './run-command.ts';
-import type { ServiceRecipe, ServiceUnavailable, StartedService } from './service.ts';
-import { startSupervised } from './supervised-process.ts';
+import type { InstancePlace, ServiceRecipe, ServiceUnavailable, StartedService } from './service.ts';
+import { startSupervised, type SupervisedProcess } from './supervised-process.ts';
 
 /** Between finding a free port and using it somebody else may take it. */
 const START_ATTEMPTS_MAX = 3;
@@ -30,7 +30,7 @@ export async function startService(recipe: ServiceRecipe): Promise<StartedServic
   }
 
   const reasons = variable === undefined ? [] : [`${variable} is not set`];
-  const binary = (await findServer(recipe)) ?? (await installServer(recipe, reasons));
+  const binary = await findOrInstallServer(recipe, reasons);
   if (binary !== undefined) {
     const started = await tryStart(() => startBinary(recipe, binary), reasons);
     if (started !== undefined) return started;
@@ -43,6 +43,11 @@ export async function startService(recipe: ServiceRecipe): Promise<StartedServic
     reasons.push(obstacle);
   }
   return { kind: 'unavailable', reason: reasons.join('; ') };
+}
+
+/** The path of the server's binary, with the reasons why there is none added to `reasons`. */
+export async function findOrInstallServer(recipe: ServiceRecipe, reasons: string[]): Promise<string | undefined> {
+  return (await findServer(recipe)) ?? installServer(recipe, reasons);
 }
 
 async function findServer(recipe: ServiceRecipe): Promise<string | undefined> {
@@ -69,38 +74,57 @@ async function tryStart(start: () => Promise<StartedService>, reasons: string[])
 }
 
 async function startBinary(recipe: ServiceRecipe, binary: string): Promise<StartedService> {
-  const user = recipe.refusesRoot && process.getuid?.() === 0 ? await unprivilegedUser() : undefined;
-  const folder = await mkdtemp(join(tmpdir(), `perdure-${recipe.name}-`));
-  if (user !== undefined) await chown(folder, user.uid, user.gid);
-  await chmod(folder, 0o700);
-  const port = await freePort();
-  const place = { binary, port, folder };
-  const as = user === undefined ? {} : { user };
-
+  const instance = await prepareInstance(recipe, binary);
   try {
-    const preparation = recipe.prepare?.(place);
-    if (preparation !== undefined) {
-      const result = await runCommand(preparation, { cwd: folder, env: { LC_ALL: 'C' }, ...as });
-      if (result.code !== 0) throw new Error(`${preparation[0]} failed: ${result.output.trim()}`);
-    }
-    const server = await startSupervised({
-      command: recipe.command(place),
-      folder,
-      ready: recipe.ready,
-      readyTimeoutMs: BINARY_READY_TIMEOUT_MS,
-      stopSignal: recipe.stopSignal,
-      ...as,
-    });
+    const server = await runInstance(recipe, instance);
     return {
       kind: 'started',
-      url: recipe.url(port),
+      url: recipe.url(instance.port),
       origin: `a private instance of ${binary}`,
       stop: () => server.stop(),
     };
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await rm(instance.folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** A folder and a port for one server, and the user that it runs as. */
+export interface Instance extends InstancePlace {
+  as: { user?: { uid: number; gid: number } };
+}
+
+/** Makes a folder with all that the server needs in it; its caller removes it. */
+export async function prepareInstance(recipe: ServiceRecipe, binary: string): Promise<Instance> {
+  const user = recipe.refusesRoot && process.getuid?.() === 0 ? await unprivilegedUser() : undefined;
+  const folder = await mkdtemp(join(tmpdir(), `perdure-${recipe.name}-`));
+  if (user !== undefined) await chown(folder, user.uid, user.gid);
+  await chmod(folder, 0o700);
+  const place = { binary, port: await freePort(), folder };
+  const as = user === undefined ? {} : { user };
+
+  const preparation = recipe.prepare?.(place);
+  if (preparation === undefined) return { ...place, as };
+  const result = await runCommand(preparation, { cwd: folder, env: { LC_ALL: 'C' }, ...as });
+  if (result.code === 0) return { ...place, as };
+  await rm(folder, { recursive: true, force: true });
+  throw new Error(`${preparation[0]} failed: ${result.output.trim()}`);
+}
+
+export function runInstance(
+  recipe: ServiceRecipe,
+  { as, ...place }: Instance,
+  options: { keepsFolder?: boolean } = {},
+): Promise<SupervisedProcess> {
+  return startSupervised({
+    command: recipe.command(place),
+    folder: place.folder,
+    ready: recipe.ready,
+    readyTimeoutMs: BINARY_READY_TIMEOUT_MS,
+    stopSignal: recipe.stopSignal,
+    ...options,
+    ...as,
+  });
 }
 
 async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
