@@ -1,10 +1,15 @@
 import type { Role } from '@perdure/boot';
-import { EventLoop, HousekeepingLoop, OutboxLoop } from '@perdure/engine';
+import { EventLoop, LimitsLoop, RecorderLoop, UpkeepLoop } from '@perdure/engine';
 import { RunnerModule } from './runner.module.ts';
 
-/** Turns events into runs, drains the outbox, keeps house. */
+/** Turns events into runs, writes history, keeps the cells in order. */
 export const runnerRole: Role = {
   name: 'runner',
   loopModule: (ports) => RunnerModule.with(ports),
-  loops: (ports) => [new EventLoop(ports), new OutboxLoop(ports), new HousekeepingLoop(ports)],
+  loops: (ports) => [
+    new EventLoop(ports),
+    new RecorderLoop(ports),
+    new LimitsLoop(ports),
+    ...ports.store.cells.map((_store, cell) => new UpkeepLoop(ports, cell)),
+  ],
 };

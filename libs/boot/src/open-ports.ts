@@ -1,22 +1,17 @@
 import { join } from 'node:path';
 import { mkdir } from 'node:fs/promises';
 import type { Bus } from '@perdure/bus';
-import { openEmbeddedBus } from '@perdure/bus/drivers';
+import { openEmbeddedBus, openNatsBus } from '@perdure/bus/drivers';
 import type { Config } from '@perdure/config';
 import { assertNever, RUN_STATE_BYTES_MAX, STEPS_PER_RUN_DEFAULT } from '@perdure/domain';
-import {
-  CALL_TIMEOUT_MS,
-  type EngineSettings,
-  FunctionCatalog,
-  functionLimits,
-  LEASE_MS,
-  type Ports,
-} from '@perdure/engine';
-import { openEmbeddedEventStream } from '@perdure/event-stream/drivers';
+import { CALL_TIMEOUT_MS, type EngineSettings, FunctionCatalog, LEASE_MS, type Ports } from '@perdure/engine';
+import type { EventStream } from '@perdure/event-stream';
+import { openEmbeddedEventStream, openJetStreamEventStream } from '@perdure/event-stream/drivers';
 import { openPgliteHistory, openPostgresHistory } from '@perdure/history/drivers';
 import { openHttpInvoker } from '@perdure/invoker/drivers';
 import { systemIds } from '@perdure/protocol';
-import { openEmbeddedStore } from '@perdure/store/drivers';
+import { routeCells, type Store, type StoreCells } from '@perdure/store';
+import { openEmbeddedStore, openRedisCells } from '@perdure/store/drivers';
 import type { Logger } from '@perdure/telemetry';
 import { systemClock } from './system-clock.ts';
 
@@ -41,7 +36,7 @@ export async function openPorts(config: Config, log: Logger): Promise<OpenedPort
   try {
     const ports = await openAll(config, log, keep);
     opened.push({ close: () => ports.catalog.stop() });
-    await resume(ports);
+    await ports.catalog.start();
     return { ports, close };
   } catch (error) {
     await close();
@@ -52,21 +47,66 @@ export async function openPorts(config: Config, log: Logger): Promise<OpenedPort
 type Keep = <T extends { close(): Promise<void> }>(opening: Promise<T>) => Promise<T>;
 
 async function openAll(config: Config, log: Logger, keep: Keep): Promise<Ports> {
-  const { dir } = config.data;
-  const bus: Bus = openEmbeddedBus({ onError: (error) => log.error('a receiver of a hint failed', { error }) });
   const openings = [
     keep(openHistory(config, log)),
-    keep(openEmbeddedEventStream({ path: join(dir, 'stream'), clock: systemClock })),
-    keep(openEmbeddedStore({ path: join(dir, 'store'), clock: systemClock })),
+    keep(openStream(config, log)),
+    keep(openStore(config, log)),
+    keep(openBus(config, log)),
     keep(Promise.resolve(openHttpInvoker({ now: () => systemClock.now() }))),
   ] as const;
   // Settled first: what opens after another failed is kept too, and so closed again.
   await Promise.allSettled(openings);
-  const [database, stream, store, invoker] = await Promise.all(openings);
+  const [database, stream, store, bus, invoker] = await Promise.all(openings);
   const { history, registry } = database;
-  const catalog = new FunctionCatalog({ registry, bus, log });
+  const catalog = new FunctionCatalog({ registry, bus, log, cells: store.cells.length });
   const settings = engineSettings(config);
   return { clock: systemClock, ids: systemIds, stream, store, history, registry, invoker, bus, log, catalog, settings };
+}
+
+async function openStream({ stream, data }: Config, log: Logger): Promise<EventStream> {
+  switch (stream.driver) {
+    case 'embedded':
+      return openEmbeddedEventStream({ path: join(data.dir, 'stream'), clock: systemClock });
+    case 'jetstream':
+      return openJetStreamEventStream({
+        servers: stream.servers,
+        replicas: stream.replicas,
+        retentionMs: stream.retentionMs,
+        onStatus: (status) => log.warn('the event stream changed', { status }),
+      });
+    default:
+      return assertNever(stream);
+  }
+}
+
+/** Hints go where the events go. */
+async function openBus({ stream }: Config, log: Logger): Promise<Bus> {
+  const onError = (error: unknown): void => log.error('a receiver of a hint failed', { error });
+  if (stream.driver === 'embedded') return openEmbeddedBus({ onError });
+  return openNatsBus({
+    servers: stream.servers,
+    onError,
+    onStatus: (status) => log.info('the bus changed', { status }),
+  });
+}
+
+async function openStore({ store, data }: Config, log: Logger): Promise<StoreCells> {
+  switch (store.driver) {
+    case 'embedded':
+      return routeCells([await openEmbedded(join(data.dir, 'store'), log)]);
+    case 'redis':
+      return routeCells(await openRedisCells({ url: store.url, cells: store.cells, waitReplicas: store.waitReplicas }));
+    default:
+      return assertNever(store);
+  }
+}
+
+/** Takes over from the process before: it was the only one, so its leases are void. */
+async function openEmbedded(path: string, log: Logger): Promise<Store> {
+  const store = await openEmbeddedStore({ path, clock: systemClock });
+  const expired = await store.expireLeases();
+  if (expired > 0) log.info('jobs of the process before go on', { jobs: expired });
+  return store;
 }
 
 function openHistory(config: Config, log: Logger) {
@@ -85,15 +125,7 @@ function openHistory(config: Config, log: Logger) {
   }
 }
 
-/** Takes over from the process before: its leases are void, and the store gets the limits of all functions. */
-async function resume(ports: Ports): Promise<void> {
-  await ports.catalog.start();
-  const expired = await ports.store.expireLeases();
-  if (expired > 0) ports.log.info('jobs of the process before go on', { jobs: expired });
-  await Promise.all(ports.catalog.index.active().map((fn) => ports.store.setFunction(functionLimits(fn))));
-}
-
-function engineSettings({ mode, auth, executor, limits }: Config): EngineSettings {
+function engineSettings({ mode, auth, executor, limits, drainMs }: Config): EngineSettings {
   return {
     serverKind: mode === 'dev' ? 'dev' : 'cloud',
     signingKeys: auth.signingKeys,
@@ -105,6 +137,7 @@ function engineSettings({ mode, auth, executor, limits }: Config): EngineSetting
     leaseMs: LEASE_MS,
     callTimeoutMs: CALL_TIMEOUT_MS,
     backoff: executor.retryIntervalMs === undefined ? {} : { fixedMs: executor.retryIntervalMs },
+    drainMs,
     retentionMs: limits.retentionMs,
   };
 }

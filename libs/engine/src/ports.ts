@@ -3,7 +3,7 @@ import type { Bus } from '@perdure/bus';
 import type { EventStream } from '@perdure/event-stream';
 import type { History, Registry } from '@perdure/history';
 import type { Invoker } from '@perdure/invoker';
-import type { Store } from '@perdure/store';
+import type { StoreCells } from '@perdure/store';
 import type { Logger } from '@perdure/telemetry';
 import type { FunctionCatalog } from './function/function-catalog.ts';
 
@@ -12,7 +12,7 @@ export interface Ports {
   clock: Clock;
   ids: Ids;
   stream: EventStream;
-  store: Store;
+  store: StoreCells;
   history: History;
   registry: Registry;
   invoker: Invoker;
@@ -40,11 +40,11 @@ export interface EngineSettings {
   /** A call that takes longer fails the attempt. */
   callTimeoutMs: number;
   backoff: BackoffPolicy;
+  /** Time for calls in flight to finish when a process is asked to stop. */
+  drainMs: number;
   /** How long history is kept. */
   retentionMs: number;
 }
 
 export const LEASE_MS = 30_000;
 export const CALL_TIMEOUT_MS = 2 * 3_600_000 + 5_000;
-/** Time for calls in flight to finish when a process is asked to stop. */
-export const DRAIN_MS = 30_000;

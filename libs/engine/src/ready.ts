@@ -1,5 +1,4 @@
 import { DEFAULT_ENV_ID } from '@perdure/domain';
-import { RUNNER_GROUP } from './event/event-loop.ts';
 import type { Ports } from './ports.ts';
 
 /** A port that does not answer within this time counts as down. */
@@ -9,7 +8,6 @@ const PROBE_MS = 2_000;
 export async function isReady(ports: Ports): Promise<string[]> {
   const probes: [string, () => Promise<unknown>][] = [
     ['store', () => ports.store.counts()],
-    ['event stream', () => ports.stream.lag(RUNNER_GROUP)],
     ['history', () => ports.registry.listApps(DEFAULT_ENV_ID)],
   ];
   const problems = await Promise.all(probes.map(([name, probe]) => problemOf(name, probe)));

@@ -1,61 +1,69 @@
 import type { Delivery } from '@perdure/event-stream';
+import type { EventOutcomeRecord } from '@perdure/history';
 import { parseStoredEvent } from '@perdure/protocol';
+import { recordsMessage } from '../history/record-messages.ts';
+import { pause } from '../loop/pause.ts';
+import { throughOutage } from '../loop/through-outage.ts';
 import type { Ports } from '../ports.ts';
-import { scheduleRuns } from '../run/schedule-runs.ts';
-import { EventRecorder, type HandledEvent } from './event-recorder.ts';
+import { type Scheduled, scheduleRuns } from '../run/schedule-runs.ts';
+import { HeldMessages } from './held-messages.ts';
 
-export const RUNNER_GROUP = 'runner';
+const GROUP = 'runner';
 /** Events taken from the stream at once. */
 const BATCH_MAX = 256;
+/** Batches whose runs are scheduled and which wait for that to be durable. */
+const SETTLING_MAX = 16;
 /** Pause before an event whose handling failed is delivered again; grows with its deliveries. */
 const REDELIVERY_MS = [250, 1_000, 5_000, 15_000, 60_000] as const;
+
+/** An event whose runs are scheduled. */
+interface Handled {
+  delivery: Delivery;
+  scheduled: Scheduled;
+}
 
 /**
  * Turns events into runs.
  *
  * Invariants:
- * 1. An event is acknowledged only after each matching function has its run (or its recorded outcome), the event is in
- *    history, and both survive loss of power.
- * 2. Scheduling does not wait for history: events are recorded while the next ones are scheduled (`EventRecorder`).
- * 3. One event that cannot be handled delays no other.
+ * 1. An event is acknowledged only after each matching function has its run, or its outcome is in the stream for history,
+ *    and both survive loss of power.
+ * 2. The next events are scheduled while the ones before become durable.
+ * 3. One event that cannot be handled delays no other, and is given up in the end; an outage of the store or the stream
+ *    spends none of its deliveries.
  */
 export class EventLoop {
   private readonly ports: Ports;
   private readonly abort = new AbortController();
-  private readonly recorder: EventRecorder;
+  private readonly settling = new Set<Promise<void>>();
+  private readonly held: HeldMessages;
   private running: Promise<void> | undefined;
 
   constructor(ports: Ports) {
     this.ports = ports;
-    this.recorder = new EventRecorder(ports, {
-      acknowledge: (handled) =>
-        ports.stream.ack(
-          RUNNER_GROUP,
-          handled.map(({ delivery }) => delivery.seq),
-        ),
-      giveUp: async (handled, cause) => {
-        await Promise.all(handled.map(({ delivery }) => this.putBack(delivery, cause)));
-      },
-    });
+    this.held = new HeldMessages(ports, GROUP);
   }
 
   start(): void {
+    this.held.start();
     this.running ??= this.run();
   }
 
   async stop(): Promise<void> {
     this.abort.abort();
     await this.running;
-    await this.recorder.flush();
+    await Promise.all(this.settling);
+    this.held.stop();
   }
 
   private async run(): Promise<void> {
     const { signal } = this.abort;
     while (!signal.aborted) {
       try {
-        const batch = await this.ports.stream.pull(RUNNER_GROUP, BATCH_MAX, signal);
+        const batch = await this.ports.stream.pull(GROUP, BATCH_MAX, signal);
         if (batch.length > 0) await this.takeBatch(batch);
       } catch (error) {
+        if (signal.aborted) return;
         this.ports.log.error('events could not be taken from the stream', { error });
         await pause(REDELIVERY_MS[1], signal);
       }
@@ -63,39 +71,70 @@ export class EventLoop {
   }
 
   private async takeBatch(batch: Delivery[]): Promise<void> {
-    const handled = await Promise.all(batch.map((delivery) => this.handle(delivery)));
-    this.ports.bus.publish('jobs-ready', {});
-    this.ports.bus.publish('outbox-filled', {});
-    await this.recorder.add(handled.filter((item) => item !== undefined));
+    this.held.hold(batch);
+    const results = await Promise.all(batch.map((delivery) => this.handle(delivery)));
+    const handled = results.filter((result) => result !== undefined);
+    for (const cell of new Set(handled.flatMap(({ scheduled }) => scheduled.cells))) {
+      this.ports.bus.publish('jobs-ready', { cell });
+      this.ports.bus.publish('outbox-filled', { cell });
+    }
+    while (this.settling.size >= SETTLING_MAX) await Promise.race(this.settling);
+    const settling = this.settle(handled).finally(() => this.settling.delete(settling));
+    this.settling.add(settling);
   }
 
-  private async handle(delivery: Delivery): Promise<HandledEvent | undefined> {
+  private async handle(delivery: Delivery): Promise<Handled | undefined> {
+    const { log } = this.ports;
+    const { signal } = this.abort;
     try {
       const event = parseStoredEvent(delivery.body);
-      const outcomes = await scheduleRuns(this.ports, event);
-      return { delivery, event, outcomes };
+      const schedule = (): Promise<Scheduled> => scheduleRuns(this.ports, event);
+      return { delivery, scheduled: await throughOutage(schedule, { what: 'schedule runs', log, signal }) };
     } catch (error) {
-      this.ports.log.warn('an event could not be handled and will be delivered again', { eventId: delivery.id, error });
+      log.warn('an event could not be handled and will be delivered again', { eventId: delivery.id, error });
       await this.putBack(delivery, error);
       return undefined;
     }
   }
 
+  /** Acknowledges what is durable. Never fails: what cannot be settled is delivered again. */
+  private async settle(handled: Handled[]): Promise<void> {
+    if (handled.length === 0) return;
+    const { log } = this.ports;
+    const { signal } = this.abort;
+    const deliveries = handled.map(({ delivery }) => delivery);
+    const acknowledge = async (): Promise<void> => {
+      await this.makeDurable(handled.flatMap(({ scheduled }) => scheduled.outcomes));
+      await this.ports.stream.ack(
+        GROUP,
+        deliveries.map(({ seq }) => seq),
+      );
+    };
+    try {
+      await throughOutage(acknowledge, { what: 'acknowledge events', log, signal });
+      this.held.release(deliveries);
+    } catch (error) {
+      log.warn('events could not be acknowledged and will be delivered again', { events: handled.length, error });
+      await Promise.all(deliveries.map((delivery) => this.putBack(delivery, error)));
+    }
+  }
+
+  /** Outcomes go to history through the stream, so that scheduling depends on no database. */
+  private async makeDurable(outcomes: EventOutcomeRecord[]): Promise<void> {
+    const { store, stream, ids } = this.ports;
+    const recorded = outcomes.length > 0 && stream.append([recordsMessage(ids.token(), { outcomes })]);
+    await Promise.all([store.durable(), recorded]);
+  }
+
   private async putBack(delivery: Delivery, cause: unknown): Promise<void> {
+    this.held.release([delivery]);
     const delayMs = REDELIVERY_MS[Math.min(delivery.deliveryCount, REDELIVERY_MS.length) - 1] ?? REDELIVERY_MS[0];
     const reason = cause instanceof Error ? cause.message : String(cause);
     try {
-      await this.ports.stream.putBack(RUNNER_GROUP, delivery.seq, delayMs, reason);
+      await this.ports.stream.putBack(GROUP, delivery.seq, delayMs, reason);
     } catch (error) {
       // Neither acknowledged nor put back: the stream delivers it again after its ack wait.
       this.ports.log.error('an event could not be put back', { eventId: delivery.id, error });
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

@@ -40,7 +40,7 @@ export async function appendEvents(ports: Ports, events: Event[]): Promise<void>
   if (events.length === 0) return;
   const receipt = ports.ids.token();
   await ports.stream.append(
-    events.map((event) => ({ id: `${event.internalId}.${receipt}`, body: toStoredEvent(event) })),
+    events.map((event) => ({ id: `${event.internalId}.${receipt}`, topic: 'events', body: toStoredEvent(event) })),
   );
 }
 

@@ -20,11 +20,15 @@ export class FunctionCatalog {
   private readonly registry: Registry;
   private readonly bus: Bus;
   private readonly log: Logger;
+  private readonly cells: number;
+  private readonly listeners = new Set<() => void>();
 
-  constructor({ registry, bus, log }: { registry: Registry; bus: Bus; log: Logger }) {
+  /** `cells`: how many there are to place functions in. */
+  constructor({ registry, bus, log, cells }: { registry: Registry; bus: Bus; log: Logger; cells: number }) {
     this.registry = registry;
     this.bus = bus;
     this.log = log;
+    this.cells = cells;
   }
 
   get index(): FunctionIndex {
@@ -42,6 +46,12 @@ export class FunctionCatalog {
     clearInterval(this.timer);
     this.unsubscribe?.();
     await this.loading?.catch(() => undefined);
+  }
+
+  /** Calls `listen` whenever the functions have changed, until the returned function is called. */
+  onChange(listen: () => void): () => void {
+    this.listeners.add(listen);
+    return () => this.listeners.delete(listen);
   }
 
   /** The index after all changes made before this call. */
@@ -71,7 +81,8 @@ export class FunctionCatalog {
     const revision = await this.registry.revision();
     if (revision === this.revision) return;
     const { active, archived } = await this.registry.listFunctions(DEFAULT_ENV_ID);
-    this.current = new FunctionIndex(active, archived);
+    this.current = new FunctionIndex(active, archived, this.cells);
     this.revision = revision;
+    for (const listen of this.listeners) listen();
   }
 }

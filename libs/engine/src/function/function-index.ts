@@ -1,5 +1,6 @@
 import { patternsMatching, type FunctionDefinition, type FunctionId, type FunctionSlug } from '@perdure/domain';
 import { compileExpression, type Expression } from '@perdure/expressions';
+import { placeFunctions } from './place-functions.ts';
 
 /** A trigger of a function, ready to be evaluated. */
 export interface EventTrigger {
@@ -22,9 +23,11 @@ export class FunctionIndex {
   private readonly byId = new Map<FunctionId, FunctionDefinition>();
   private readonly bySlug = new Map<FunctionSlug, FunctionDefinition>();
   private readonly byPattern = new Map<string, Candidate[]>();
+  private readonly cells: Map<FunctionId, number>;
 
-  /** Archived functions are found by ID, for runs in flight, and match nothing. */
-  constructor(active: FunctionDefinition[], archived: FunctionDefinition[]) {
+  /** Archived functions are found by ID, for runs in flight, and match nothing. `cells`: how many there are. */
+  constructor(active: FunctionDefinition[], archived: FunctionDefinition[], cells = 1) {
+    this.cells = placeFunctions([...active, ...archived], cells);
     for (const fn of archived) this.byId.set(fn.id, fn);
     for (const fn of active) {
       this.byId.set(fn.id, fn);
@@ -47,6 +50,11 @@ export class FunctionIndex {
 
   findBySlug(slug: FunctionSlug): FunctionDefinition | undefined {
     return this.bySlug.get(slug);
+  }
+
+  /** The cell in which new runs of the function are started. */
+  cellOf(id: FunctionId): number {
+    return this.cells.get(id) ?? 0;
   }
 
   active(): FunctionDefinition[] {

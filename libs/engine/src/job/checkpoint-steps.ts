@@ -1,4 +1,5 @@
 import type { Checkpoint } from '@perdure/protocol';
+import { hintOfCell } from '../hints/cell-hints.ts';
 import type { Ports } from '../ports.ts';
 import { overflowed } from './decide-commit.ts';
 
@@ -36,6 +37,6 @@ async function endOverflowed(
 ): Promise<CheckpointOutcome> {
   const { output } = overflowed(cause, ports.settings);
   await ports.store.finalize({ runId, lease, status: 'Failed', output });
-  ports.bus.publish('outbox-filled', {});
+  hintOfCell(ports, 'outbox-filled', runId);
   return 'too-large';
 }

@@ -9,6 +9,8 @@ import {
   transportFailure,
 } from '@perdure/protocol';
 import type { ClaimedJob, RunState, StepSave } from '@perdure/store';
+import { hintOfCell } from '../hints/cell-hints.ts';
+import { throughOutage } from '../loop/through-outage.ts';
 import type { Ports } from '../ports.ts';
 import { type Commit, decideCommit, failRun, overflowed } from './decide-commit.ts';
 import { stateAfterSaves, stateOf } from './run-cache.ts';
@@ -38,7 +40,10 @@ export async function executeJob(
     const state = stateOf(job, known);
     const commit = await attempt(ports, job, state, signal);
     if (commit === 'aborted') return { hasReady };
-    const end: Committed = await carryOut(ports, job, state, commit, signal.aborted);
+    const current = job;
+    const commitIt = (): Promise<Committed> => carryOut(ports, current, state, commit, signal.aborted);
+    // What the application did is not thrown away because the store is away for a while; the lease fences it.
+    const end = await throughOutage(commitIt, { what: 'commit a job', log: ports.log, signal });
     hasReady ||= end.hasReady;
     known = end.state;
     job = end.next;
@@ -250,7 +255,7 @@ async function finalize(
 ): Promise<Committed> {
   const result = await ports.store.finalize({ runId: job.run.runId, lease: leaseOf(job), ...end });
   if (result === 'finalized') {
-    ports.bus.publish('outbox-filled', {});
+    hintOfCell(ports, 'outbox-filled', job.run.runId);
     ports.log.debug('a run ended', { ...facts(job), status: end.status });
   }
   // What the ended run held may have freed others.

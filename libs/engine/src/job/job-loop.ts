@@ -1,83 +1,84 @@
+import { cellOfRun } from '@perdure/domain';
 import type { ClaimedJob } from '@perdure/store';
-import { BackgroundLoop } from '../loop/background-loop.ts';
-import { DRAIN_MS, type Ports } from '../ports.ts';
+import type { Ports } from '../ports.ts';
+import { CellClaims, type Slots } from './cell-claims.ts';
 import { executeJob, leaseOf } from './execute-job.ts';
 
-/** Jobs leased by one claim. */
-const CLAIM_MAX = 32;
-/** Look again after this long even if nothing is known to be due: covers lost hints. */
-const FALLBACK_MS = 500;
-/** Never sooner than this, so that a job which is due but blocked does not spin. */
-const WAKE_MIN_MS = 1;
-
 /**
- * Claims jobs and executes them, up to `executorConcurrency` at once.
+ * Claims jobs of all cells and executes them, up to `executorConcurrency` at once.
  *
  * Invariants:
  * 1. Never more jobs are claimed than there are free slots.
  * 2. Each leased job is in `held` from its claim to its commit, and its lease is extended every third of its length.
- * 3. A slot that becomes free, a hint that jobs are ready, and the time the store named each lead to a claim.
- * 4. After `stop` nothing is claimed; what is in flight has `DRAIN_MS` to finish, the rest is given back unspent.
+ * 3. A slot that becomes free, a hint that jobs are ready, and the time the store named each lead to a claim; where jobs
+ *    wait in several cells, these take turns.
+ * 4. After `stop` nothing is claimed; what is in flight has `drainMs` to finish, the rest is given back unspent.
  */
 export class JobLoop {
   private readonly ports: Ports;
-  private readonly claims: BackgroundLoop;
+  private readonly claims: CellClaims[];
   private readonly held = new Map<string, ClaimedJob>();
   private readonly executing = new Set<Promise<void>>();
   private readonly abort = new AbortController();
-  private readonly workerId: string;
-  private isClaimingFull = false;
+  /** Slots taken by claims that are under way. */
+  private reserved = 0;
+  /** The cell that is offered a free slot first. */
+  private turn = 0;
   private extending: NodeJS.Timeout | undefined;
   private unsubscribe: (() => void) | undefined;
 
   constructor(ports: Ports) {
     this.ports = ports;
-    this.workerId = ports.ids.token();
-    this.claims = new BackgroundLoop({ name: 'claim jobs', log: ports.log, pass: () => this.claim() });
+    const workerId = ports.ids.token();
+    const slots: Slots = {
+      reserve: (wanted) => this.reserve(wanted),
+      release: (unused) => (this.reserved -= unused),
+      execute: (job) => this.execute(job),
+    };
+    this.claims = ports.store.cells.map((store, cell) => new CellClaims(ports, { cell, store, slots, workerId }));
   }
 
   start(): void {
-    this.unsubscribe = this.ports.bus.subscribe('jobs-ready', () => this.claims.nudge());
+    this.unsubscribe = this.ports.bus.subscribe('jobs-ready', ({ cell }) => this.claims[cell]?.nudge());
     this.extending = setInterval(() => void this.extendLeases(), this.ports.settings.leaseMs / 3);
-    this.claims.start();
+    for (const claims of this.claims) claims.start();
   }
 
   async stop(): Promise<void> {
     this.unsubscribe?.();
-    await this.claims.stop();
+    await Promise.all(this.claims.map((claims) => claims.stop()));
     await this.drain();
     clearInterval(this.extending);
   }
 
-  private freeSlots(): number {
-    return this.ports.settings.executorConcurrency - this.executing.size;
+  private reserve(wanted: number): number {
+    const free = this.ports.settings.executorConcurrency - this.executing.size - this.reserved;
+    const granted = Math.max(0, Math.min(wanted, free));
+    this.reserved += granted;
+    return granted;
   }
 
-  /** One claim; answers when the next one is due. */
-  private async claim(): Promise<number> {
-    const jobsMax = Math.min(this.freeSlots(), CLAIM_MAX);
-    this.isClaimingFull = jobsMax === 0;
-    if (jobsMax === 0) return FALLBACK_MS;
-    const { store, ids, settings, clock } = this.ports;
-    const { jobs, nextWakeAt } = await store.claim({
-      workerId: this.workerId,
-      claimId: ids.token(),
-      jobsMax,
-      leaseMs: settings.leaseMs,
-    });
-    for (const job of jobs) this.execute(job);
-    if (jobs.length === jobsMax) return 0;
-    if (nextWakeAt === undefined) return FALLBACK_MS;
-    return Math.max(WAKE_MIN_MS, Math.min(FALLBACK_MS, nextWakeAt - clock.now()));
-  }
-
+  /** The job's slot was reserved by the claim that it came with. */
   private execute(claimed: ClaimedJob): void {
+    this.reserved -= 1;
     this.held.set(claimed.jobId, claimed);
     const execution = this.run(claimed).then((hasReady) => {
       this.executing.delete(execution);
-      if (hasReady || this.isClaimingFull) this.claims.nudge();
+      this.claimNext(hasReady ? cellOfRun(claimed.run.runId, this.claims.length) : undefined);
     });
     this.executing.add(execution);
+  }
+
+  /** A slot is free; `readyCell`: where jobs became ready with what was done in it. */
+  private claimNext(readyCell: number | undefined): void {
+    if (readyCell !== undefined) this.claims[readyCell]?.nudge();
+    for (let i = 0; i < this.claims.length; i += 1) {
+      this.turn = (this.turn + 1) % this.claims.length;
+      if (this.claims[this.turn]?.useFreeSlots() === true) break;
+    }
+    const isFull = this.executing.size + this.reserved >= this.ports.settings.executorConcurrency;
+    // Another process may have room for them.
+    if (isFull && readyCell !== undefined) this.ports.bus.publish('jobs-ready', { cell: readyCell });
   }
 
   /** Executes the job and those chained to it; answers whether other jobs may have become ready. Never fails. */
@@ -118,7 +119,7 @@ export class JobLoop {
 
   private async drain(): Promise<void> {
     if (this.executing.size === 0) return;
-    const timer = setTimeout(() => this.abort.abort(), DRAIN_MS);
+    const timer = setTimeout(() => this.abort.abort(), this.ports.settings.drainMs);
     await Promise.all(this.executing);
     clearTimeout(timer);
     await Promise.all([...this.held.values()].map((job) => this.giveBack(job)));

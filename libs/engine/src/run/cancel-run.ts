@@ -1,12 +1,13 @@
 import type { RunId } from '@perdure/domain';
+import { hintOfCell } from '../hints/cell-hints.ts';
 import type { Ports } from '../ports.ts';
 
 /** Ends the run as Cancelled. Repeating it, and cancelling a run that has ended, changes nothing (execution.md 4.9). */
 export async function cancelRun(ports: Ports, runId: RunId): Promise<'cancelled' | 'ended' | 'unknown'> {
   const result = await ports.store.finalize({ runId, status: 'Cancelled', reason: 'api' });
   if (result === 'finalized') {
-    ports.bus.publish('outbox-filled', {});
-    ports.bus.publish('jobs-ready', {});
+    hintOfCell(ports, 'outbox-filled', runId);
+    hintOfCell(ports, 'jobs-ready', runId);
     ports.log.info('a run was cancelled', { runId, reason: 'api' });
     return 'cancelled';
   }

@@ -1,4 +1,11 @@
-import { type Event, type EventId, type FunctionDefinition, INTERNAL_EVENTS, type JsonObject } from '@perdure/domain';
+import {
+  type Event,
+  type EventId,
+  type FunctionDefinition,
+  INTERNAL_EVENTS,
+  type JsonObject,
+  runIdInCell,
+} from '@perdure/domain';
 import { evaluateBoolean } from '@perdure/expressions';
 import type { EventOutcome, EventOutcomeRecord } from '@perdure/history';
 import { canonicalJson, toDeliveredEvent } from '@perdure/protocol';
@@ -7,28 +14,41 @@ import type { Candidate } from '../function/function-index.ts';
 import type { Ports } from '../ports.ts';
 import { planRun } from './plan-run.ts';
 
+/** What one event led to. */
+export interface Scheduled {
+  /** What no run's row tells. */
+  outcomes: EventOutcomeRecord[];
+  /** Cells in which something was scheduled. */
+  cells: number[];
+}
+
 /**
  * Starts what one event starts: a run of each matching function (execution.md 2.2 to 2.6). Safe to repeat: functions
  * that were served before answer with the run they have.
  *
+ * `onlyCell`: leave functions of other cells alone, for a cell that lost something.
+ *
  * Problems of the user's making (an expression that fails) end the matter for that function and are recorded; only what
  * the platform failed at is thrown, so that the event is delivered again.
  */
-export async function scheduleRuns(ports: Ports, event: Event): Promise<EventOutcomeRecord[]> {
+export async function scheduleRuns(ports: Ports, event: Event, onlyCell?: number): Promise<Scheduled> {
   const delivered = toDeliveredEvent(event);
-  const { fns, failures } = matchFunctions(ports, event, delivered);
-  if (fns.length === 0) return failures;
+  const { index } = ports.catalog;
+  const { fns: matching, failures } = matchFunctions(ports, event, delivered);
+  const fns = onlyCell === undefined ? matching : matching.filter((fn) => index.cellOf(fn.id) === onlyCell);
+  if (fns.length === 0) return { outcomes: failures, cells: [] };
   const eventsJson = `[${canonicalJson(delivered)}]`;
   const now = ports.clock.now();
+  const cells = fns.map((fn) => index.cellOf(fn.id));
   const outcomes = await Promise.all(
-    fns.map(async (fn) => {
-      const runId = ports.ids.ulid(now);
+    fns.map(async (fn, i) => {
+      const runId = runIdInCell(ports.ids.ulid(now), cells[i] ?? 0);
       const result = await ports.store.schedule(planRun({ fn, event, delivered, eventsJson, runId, now }));
       return outcomeOf(result);
     }),
   );
   const records = outcomes.flatMap((outcome, i) => record(event.internalId, fns[i], outcome, now));
-  return [...failures, ...records];
+  return { outcomes: [...failures, ...records], cells };
 }
 
 function record(

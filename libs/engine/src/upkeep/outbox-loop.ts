@@ -3,9 +3,11 @@ import type { StreamMessage } from '@perdure/event-stream';
 import type { HistoryBatch, RunHistory } from '@perdure/history';
 import { runEndedEvents, toStoredEvent } from '@perdure/protocol';
 import type { OutboxEntry } from '@perdure/store';
+import { recordsMessage, type Records } from '../history/record-messages.ts';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
 import { runRow } from '../run/run-row.ts';
+import { idlePace } from './pace.ts';
 
 /** Entries drained at once. */
 const ENTRIES_MAX = 500;
@@ -17,34 +19,40 @@ const GATHER_MS = 20;
 type Ended = Extract<OutboxEntry, { kind: 'run-ended' }>;
 
 /**
- * Brings what happened in the store to the event stream and to history (architecture.md 4, outbox).
+ * Brings what happened in a cell to the event stream: events that it caused, and records for history (architecture.md 4,
+ * outbox).
  *
- * An entry is dropped only after its events are in the stream and its records in history, so a crash repeats entries
- * and loses none; both sides recognise repeats by ID.
+ * An entry is dropped only after the stream has what it tells, so a crash repeats entries and loses none; the stream and
+ * those who read it recognise repeats by ID.
  */
 export class OutboxLoop {
   private readonly ports: Ports;
+  private readonly cell: number;
   private readonly loop: BackgroundLoop;
   private gathering: NodeJS.Timeout | undefined;
   private unsubscribe: (() => void) | undefined;
 
-  constructor(ports: Ports) {
+  constructor(ports: Ports, cell: number) {
     this.ports = ports;
-    this.loop = new BackgroundLoop({ name: 'drain outbox', log: ports.log, pass: () => this.drain() });
+    this.cell = cell;
+    this.loop = new BackgroundLoop({ name: `drain outbox of cell ${cell}`, log: ports.log, pass: () => this.drain() });
   }
 
   start(): void {
-    this.unsubscribe = this.ports.bus.subscribe('outbox-filled', () => this.gather());
+    this.unsubscribe = this.ports.bus.subscribe('outbox-filled', ({ cell }) => {
+      if (cell === this.cell) this.gather();
+    });
     this.loop.start();
   }
 
-  /** Drains once more, so that what was done before is visible to the next process at once. */
+  /** Drains once more, so that what was done before is known to the others at once. */
   async stop(): Promise<void> {
     this.unsubscribe?.();
     clearTimeout(this.gathering);
+    this.gathering = undefined;
     await this.loop.stop();
     await this.drain().catch((error: unknown) => {
-      this.ports.log.warn('the outbox keeps entries for the next start', { error });
+      this.ports.log.warn('the outbox keeps entries for later', { cell: this.cell, error });
     });
   }
 
@@ -56,24 +64,24 @@ export class OutboxLoop {
   }
 
   private async drain(): Promise<number> {
-    const { store, stream, history } = this.ports;
+    const { store, stream } = this.ports;
+    const cell = store.cells[this.cell];
+    if (cell === undefined) throw new RangeError(`there is no cell ${this.cell}`);
     for (;;) {
-      const entries = await store.readOutbox(ENTRIES_MAX);
+      const entries = await cell.readOutbox(ENTRIES_MAX);
+      const [first] = entries;
       const last = entries.at(-1);
-      if (last === undefined) return FALLBACK_MS;
-      const messages = entries.flatMap((entry) => this.messagesOf(entry));
-      await Promise.all([
-        messages.length > 0 ? stream.append(messages) : undefined,
-        history.record(toHistory(entries)),
-      ]);
-      await store.ackOutbox(last.seq);
+      if (first === undefined || last === undefined) return idlePace(FALLBACK_MS, store.cells.length);
+      const records = recordsMessage(`${this.cell}:${first.seq}-${last.seq}:${first.at}`, toRecords(entries));
+      await stream.append([...entries.flatMap((entry) => this.eventsOf(entry)), records]);
+      await cell.ackOutbox(last.seq);
       // Fewer than asked for may have been all that fit: only an empty answer means that there is no more.
       if (entries.length < ENTRIES_MAX) return GATHER_MS;
     }
   }
 
-  private messagesOf(entry: OutboxEntry): StreamMessage[] {
-    if (entry.kind === 'event') return [{ id: entry.event.eventId, body: entry.event.body }];
+  private eventsOf(entry: OutboxEntry): StreamMessage[] {
+    if (entry.kind === 'event') return [{ id: entry.event.eventId, topic: 'events', body: entry.event.body }];
     if (entry.kind !== 'run-ended' || !entry.publishesEnd) return [];
     const events = runEndedEvents({
       runId: entry.run.runId,
@@ -83,11 +91,11 @@ export class OutboxLoop {
       events: entry.events,
       ...(entry.output !== undefined && { output: entry.output }),
     });
-    return events.map((event) => ({ id: event.internalId, body: toStoredEvent(event) }));
+    return events.map((event) => ({ id: event.internalId, topic: 'events', body: toStoredEvent(event) }));
   }
 }
 
-function toHistory(entries: OutboxEntry[]): HistoryBatch {
+function toRecords(entries: OutboxEntry[]): Records {
   const runs: RunHistory[] = [];
   const started: NonNullable<HistoryBatch['started']> = [];
   for (const entry of entries) {
