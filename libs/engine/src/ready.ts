@@ -8,6 +8,7 @@ const PROBE_MS = 2_000;
 export async function isReady(ports: Ports): Promise<string[]> {
   const probes: [string, () => Promise<unknown>][] = [
     ['store', () => ports.store.counts()],
+    ['event stream', () => ports.stream.lag('runner')],
     ['history', () => ports.registry.listApps(DEFAULT_ENV_ID)],
   ];
   const problems = await Promise.all(probes.map(([name, probe]) => problemOf(name, probe)));
