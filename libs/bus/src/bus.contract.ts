@@ -25,7 +25,7 @@ export function describeBus(name: string, open: OpenBus): void {
           leave();
           resolve();
         });
-        bus.publish(topic, {});
+        bus.publish(topic, { cell: 0 });
       });
     }
 
@@ -40,11 +40,44 @@ export function describeBus(name: string, open: OpenBus): void {
       expect(received.toSorted()).toEqual(['first', 'second']);
     });
 
+    test('a receiver is given what was published', async () => {
+      const cells: number[] = [];
+      bus.subscribe('jobs-ready', ({ cell }) => cells.push(cell));
+
+      bus.publish('jobs-ready', { cell: 3 });
+      bus.publish('jobs-ready', { cell: 1_023 });
+      await arrival('jobs-ready');
+
+      expect(cells).toEqual([3, 1_023, 0]);
+    });
+
+    test('receivers in the same process are called before anything else happens', async () => {
+      const order: string[] = [];
+      bus.subscribe('jobs-ready', () => order.push('received'));
+      const turn = new Promise<void>((resolve) => setImmediate(resolve)).then(() => order.push('next turn'));
+
+      bus.publish('jobs-ready', { cell: 0 });
+      await turn;
+
+      expect(order).toEqual(['received', 'next turn']);
+    });
+
+    test('while nothing is lost no gap is told', async () => {
+      let gaps = 0;
+      const leave = bus.onGap(() => gaps++);
+
+      await arrival('jobs-ready');
+      leave();
+      leave();
+
+      expect(gaps).toBe(0);
+    });
+
     test('publishing returns before any receiver runs', async () => {
       const order: string[] = [];
       bus.subscribe('jobs-ready', () => order.push('received'));
 
-      bus.publish('jobs-ready', {});
+      bus.publish('jobs-ready', { cell: 0 });
       order.push('published');
       await arrival('outbox-filled');
 
@@ -88,11 +121,11 @@ export function describeBus(name: string, open: OpenBus): void {
       const received: string[] = [];
       bus.subscribe('jobs-ready', () => received.push('before'));
 
-      bus.publish('jobs-ready', {});
+      bus.publish('jobs-ready', { cell: 0 });
       await bus.close();
-      bus.publish('jobs-ready', {});
+      bus.publish('jobs-ready', { cell: 0 });
       bus.subscribe('jobs-ready', () => received.push('after'));
-      bus.publish('jobs-ready', {});
+      bus.publish('jobs-ready', { cell: 0 });
       await Promise.resolve();
 
       expect(received).toEqual([]);

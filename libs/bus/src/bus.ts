@@ -14,5 +14,11 @@ export interface Bus {
   publish<T extends keyof BusTopics>(topic: T, message: BusTopics[T]): void;
   /** Calls `receive` for each message from now on, until the returned function is called. */
   subscribe<T extends keyof BusTopics>(topic: T, receive: (message: BusTopics[T]) => void): () => void;
+  /**
+   * Calls `receive` each time when messages of any topic may have been lost for a while and arrive again, until the
+   * returned function is called: the moment to look once. Messages that are lost one by one are not noticed.
+   */
+  onGap(receive: () => void): () => void;
+  /** Repeating changes nothing. */
   close(): Promise<void>;
 }

@@ -1,1 +1,2 @@
+export { BusError } from './bus-error.ts';
 export type { Bus, BusTopics } from './bus.ts';

@@ -12,7 +12,7 @@ test('the topic of a message whose receiver threw is reported with the error', a
     throw new Error('receiver broke');
   });
 
-  bus.publish('outbox-filled', {});
+  bus.publish('outbox-filled', { cell: 0 });
   await Promise.resolve();
 
   expect(topics).toEqual(['outbox-filled']);

@@ -42,6 +42,11 @@ class EmbeddedBus implements Bus {
     return () => void this.#receivers[topic].delete(own);
   }
 
+  /** Never called: within a process nothing is lost. */
+  onGap(): () => void {
+    return () => {};
+  }
+
   close(): Promise<void> {
     this.#isClosed = true;
     for (const receivers of Object.values(this.#receivers)) receivers.clear();
