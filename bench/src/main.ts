@@ -16,11 +16,12 @@ import { rest } from './scenarios/rest.ts';
 import type { Bench, Scenario } from './scenarios/scenario.ts';
 import { sleepers } from './scenarios/sleepers.ts';
 import { startUp } from './scenarios/start-up.ts';
-import { runs, steps } from './scenarios/throughput.ts';
+import { executors, runs, steps } from './scenarios/throughput.ts';
 import { startServer, type RunningServer } from './server/start-server.ts';
+import { SIGNING_KEY, startSystem, type RunningSystem } from './server/start-system.ts';
 import { untilQuiet } from './server/until-quiet.ts';
 
-const SCENARIOS: readonly Scenario[] = [startUp, rest, latency, runs, steps, sleepers, ingest, memory];
+const SCENARIOS: readonly Scenario[] = [startUp, rest, latency, runs, steps, sleepers, ingest, executors, memory];
 
 interface Outcome {
   figures: Figure[];
@@ -63,7 +64,7 @@ async function runScenarios(bench: Bench, chosen: readonly Scenario[]): Promise<
   for (const scenario of chosen) {
     console.error(`measuring ${scenario.measures} ...`);
     try {
-      if (bench.pid !== undefined) await untilQuiet(bench.pid);
+      await untilQuiet(bench.processes.map(({ pid }) => pid));
       outcome.figures.push(...(await scenario.run(bench)));
     } catch (error) {
       outcome.failures.push({ scenario: scenario.name, why: error instanceof Error ? error.message : String(error) });
@@ -75,36 +76,42 @@ async function runScenarios(bench: Bench, chosen: readonly Scenario[]): Promise<
 /** Application, client and server for as long as `work` takes. */
 async function withBench(options: Options, work: (bench: Bench) => Promise<Outcome>): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), 'perdure-bench-'));
-  const server = options.url === undefined ? await start(options, join(folder, 'data'), options.profileDir) : undefined;
-  const serverUrl = server?.url ?? options.url ?? '';
-  const pid = server?.pid ?? options.pid;
-  const application = await BenchApplication.start();
-  const client = new EventClient(serverUrl, options.eventKey);
+  const system =
+    options.url === undefined ? await startSystem(options, join(folder, 'data')) : foreign(options, options.url);
+  const application = await BenchApplication.start(options.topology === 'roles' ? SIGNING_KEY : undefined);
+  const client = new EventClient(system.eventUrl, options.eventKey);
   try {
-    await application.register(serverUrl);
+    await application.register(system.apiUrl);
     return await work({
       application,
       client,
-      serverUrl,
+      serverUrl: system.eventUrl,
+      processes: system.processes,
       isQuick: options.isQuick,
-      ...(pid !== undefined && { pid }),
-      ...(server !== undefined && { startServer: (dataDir) => start(options, dataDir) }),
+      ...(system.storeCommands && { storeCommands: system.storeCommands }),
+      ...(system.addExecutor && { addExecutor: system.addExecutor }),
+      ...(startsAlone(options) && { startServer: (dataDir: string) => start(options, dataDir) }),
     });
   } finally {
     await client.close();
-    await server?.stop();
+    await system.stop();
     await application.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function start(options: Options, dataDir: string, profileDir?: string): Promise<RunningServer> {
-  return startServer({
-    command: options.serverCommand,
-    dataDir,
-    isVerbose: options.isVerbose,
-    ...(profileDir !== undefined && { profileDir }),
-  });
+/** A server that runs already, and goes on when the benchmark has ended. */
+function foreign({ pid }: Options, url: string): RunningSystem {
+  const processes = pid === undefined ? [] : [{ name: 'perdure', pid }];
+  return { eventUrl: url, apiUrl: url, processes, stop: async () => undefined };
+}
+
+function startsAlone({ url, topology }: Options): boolean {
+  return url === undefined && topology === 'embedded';
+}
+
+function start({ serverCommand, isVerbose }: Options, dataDir: string): Promise<RunningServer> {
+  return startServer({ command: serverCommand, dataDir, isVerbose });
 }
 
 async function writeJson(file: string, outcome: Outcome): Promise<void> {

@@ -8,6 +8,9 @@ export const USAGE = `Benchmarks a server of the protocol: plays its client and 
   --url URL          a server that runs already (loopback only); its start-up is then not measured
   --pid PID          its process, to read memory and CPU of
   --event-key KEY    key in the path of events (default: bench)
+  --topology NAME    embedded (default): one process without services; services: one process on private instances of
+                     NATS, Redis and Postgres; roles: each role a process of its own on such instances
+  --cells N          cells of the store, with services or roles (default: 1)
   --server COMMAND   what to start instead, run without a shell; {port} and {dataDir} are filled in
   --quick            fewer samples: a minute in all
   --only NAME        one scenario; may be given more than once
@@ -19,7 +22,12 @@ export const USAGE = `Benchmarks a server of the protocol: plays its client and 
 const SERVER_DEFAULT =
   'node apps/cli/dist/main.js dev --persist --no-discovery --no-poll --host 127.0.0.1 --port {port} --data-dir {dataDir}';
 
+export type Topology = 'embedded' | 'services' | 'roles';
+const TOPOLOGIES: readonly string[] = ['embedded', 'services', 'roles'] satisfies Topology[];
+
 export interface Options {
+  topology: Topology;
+  cells: number;
   /** Origin of a server that runs already. */
   url?: string;
   pid?: number;
@@ -40,6 +48,8 @@ export function readOptions(args: string[]): Options | { help: string } {
     options: {
       url: { type: 'string' },
       pid: { type: 'string' },
+      topology: { type: 'string', default: 'embedded' },
+      cells: { type: 'string', default: '1' },
       'event-key': { type: 'string', default: 'bench' },
       server: { type: 'string', default: SERVER_DEFAULT },
       quick: { type: 'boolean', default: false },
@@ -51,7 +61,10 @@ export function readOptions(args: string[]): Options | { help: string } {
     },
   });
   if (values.help) return { help: USAGE };
+  if (!TOPOLOGIES.includes(values.topology)) throw new Error(`--topology is one of ${TOPOLOGIES.join(', ')}`);
   return {
+    topology: values.topology as Topology,
+    cells: Number(values.cells),
     ...(values.url !== undefined && { url: loopbackOrigin(values.url) }),
     ...(values.pid !== undefined && { pid: Number(values.pid) }),
     eventKey: values['event-key'],

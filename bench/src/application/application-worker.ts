@@ -2,7 +2,7 @@
  * The application's thread: answers calls and reports them in batches, one a turn of its event loop, so that watching
  * costs little beside answering.
  */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 
 import { startScriptedApp } from '@perdure/testing';
 
@@ -31,8 +31,12 @@ function flush(): void {
   report({ kind: 'calls', calls });
 }
 
+/** What registration needs where keys are checked. */
+const { bearer } = workerData as { bearer?: string };
+
 const app = await startScriptedApp({
   name: APP_NAME,
+  ...(bearer !== undefined && { bearer }),
   callsKept: 0,
   functions: benchFunctions((call) => {
     if (batch.push(call) === 1) setImmediate(flush);

@@ -21,10 +21,12 @@ export class BenchApplication {
     });
   }
 
-  static async start(): Promise<BenchApplication> {
+  /** `bearer`: a signing key, where the server wants one. */
+  static async start(bearer?: string): Promise<BenchApplication> {
     // The thread runs sources too, whatever runs this one.
     const worker = new Worker(new URL('./application-worker.ts', import.meta.url), {
       execArgv: ['--conditions=perdure-source'],
+      workerData: { bearer },
     });
     const started = await nextReport(worker, 'started');
     return new BenchApplication(worker, started.url);

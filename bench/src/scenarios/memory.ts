@@ -6,9 +6,13 @@ import type { Scenario } from './scenario.ts';
 export const memory: Scenario = {
   name: 'memory',
   measures: 'resident memory after the load of the other scenarios',
-  async run({ pid }): Promise<Figure[]> {
-    const resident = pid === undefined ? undefined : await residentMib(pid);
-    if (resident === undefined) return [];
-    return [{ scenario: 'memory', name: 'resident memory after load', value: resident, unit: 'MiB' }];
+  async run({ processes }): Promise<Figure[]> {
+    const figures = processes.map(async ({ name, pid }): Promise<Figure[]> => {
+      const value = await residentMib(pid);
+      return value === undefined
+        ? []
+        : [{ scenario: 'memory', name: `resident memory after load, ${name}`, value, unit: 'MiB' }];
+    });
+    return (await Promise.all(figures)).flat();
   },
 };

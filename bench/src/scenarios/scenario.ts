@@ -1,18 +1,24 @@
 import type { BenchApplication } from '../application/bench-application.ts';
 import type { EventClient } from '../client/event-client.ts';
 import type { Figure } from '../report/figure.ts';
+import type { ServerProcess } from '../server/start-system.ts';
 import type { RunningServer } from '../server/start-server.ts';
 
 /** What a scenario works with: a registered application, a client, and the server between them. */
 export interface Bench {
   application: BenchApplication;
   client: EventClient;
+  /** Where events are sent. */
   serverUrl: string;
-  /** Absent when the server is someone else's. */
-  pid?: number;
+  /** Of the server under test; empty when it is someone else's. */
+  processes: readonly ServerProcess[];
+  /** Commands that the store's server got from its clients so far; absent where there is none. */
+  storeCommands?: () => Promise<number>;
   isQuick: boolean;
   /** Starts another server with a data folder of its own; absent when there is no command to start one with. */
   startServer?: (dataDir: string) => Promise<RunningServer>;
+  /** Starts one more executor, where roles are processes of their own. */
+  addExecutor?: () => Promise<void>;
 }
 
 export interface Scenario {

@@ -13,6 +13,12 @@ export async function cpuMs(pid: number): Promise<number | undefined> {
   return ((Number(user) + Number(system)) / TICKS_PER_SECOND) * 1_000;
 }
 
+/** CPU time of several processes together; undefined when that of none can be told. */
+export async function cpuOfAll(pids: readonly number[]): Promise<number | undefined> {
+  const known = (await Promise.all(pids.map(cpuMs))).filter((ms) => ms !== undefined);
+  return known.length === 0 ? undefined : known.reduce((sum, ms) => sum + ms, 0);
+}
+
 /** Resident memory of a process in MiB; undefined where /proc is not there to tell. */
 export async function residentMib(pid: number): Promise<number | undefined> {
   const status = await readProc(pid, 'status');

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { cpuMs } from './process-usage.ts';
+import { cpuOfAll } from './process-usage.ts';
 
 const SAMPLE_MS = 250;
 const WAIT_MS_MAX = 30_000;
@@ -8,14 +8,14 @@ const WAIT_MS_MAX = 30_000;
 const QUIET_SHARE = 0.2;
 
 /**
- * Waits until the server has done what the load before left behind (events to match, history to write), so that it is
+ * Waits until the processes of the server have done what the load before left behind (events to match, history to write), so that it is
  * not counted against the next scenario. Gives up after 30 s; without /proc it does not wait.
  */
-export async function untilQuiet(pid: number): Promise<void> {
-  let before = await cpuMs(pid);
+export async function untilQuiet(pids: readonly number[]): Promise<void> {
+  let before = await cpuOfAll(pids);
   for (let waitedMs = 0; waitedMs < WAIT_MS_MAX && before !== undefined; waitedMs += SAMPLE_MS) {
     await pause(SAMPLE_MS);
-    const after = await cpuMs(pid);
+    const after = await cpuOfAll(pids);
     if (after === undefined || after - before < SAMPLE_MS * QUIET_SHARE) return;
     before = after;
   }
