@@ -16,7 +16,7 @@ export class FunctionCatalog {
   private revision = -1;
   private loading: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private unsubscribe: (() => void) | undefined;
+  private unsubscribe: (() => void)[] = [];
   private readonly registry: Registry;
   private readonly bus: Bus;
   private readonly log: Logger;
@@ -38,13 +38,14 @@ export class FunctionCatalog {
   /** Loads, and keeps up with changes until `stop`. Fails when the first load does. */
   async start(): Promise<void> {
     await this.reload();
-    this.unsubscribe = this.bus.subscribe('functions-changed', () => this.refresh());
+    const refresh = (): void => this.refresh();
+    this.unsubscribe = [this.bus.subscribe('functions-changed', refresh), this.bus.onGap(refresh)];
     this.timer = setInterval(() => this.refresh(), CATALOG_POLL_MS);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    this.unsubscribe?.();
+    for (const unsubscribe of this.unsubscribe.splice(0)) unsubscribe();
     await this.loading?.catch(() => undefined);
   }
 

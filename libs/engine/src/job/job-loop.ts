@@ -25,7 +25,7 @@ export class JobLoop {
   /** The cell that is offered a free slot first. */
   private turn = 0;
   private extending: NodeJS.Timeout | undefined;
-  private unsubscribe: (() => void) | undefined;
+  private unsubscribe: (() => void)[] = [];
 
   constructor(ports: Ports) {
     this.ports = ports;
@@ -39,13 +39,17 @@ export class JobLoop {
   }
 
   start(): void {
-    this.unsubscribe = this.ports.bus.subscribe('jobs-ready', ({ cell }) => this.claims[cell]?.nudge());
+    const { bus } = this.ports;
+    const nudgeAll = (): void => {
+      for (const claims of this.claims) claims.nudge();
+    };
+    this.unsubscribe = [bus.subscribe('jobs-ready', ({ cell }) => this.claims[cell]?.nudge()), bus.onGap(nudgeAll)];
     this.extending = setInterval(() => void this.extendLeases(), this.ports.settings.leaseMs / 3);
     for (const claims of this.claims) claims.start();
   }
 
   async stop(): Promise<void> {
-    this.unsubscribe?.();
+    for (const unsubscribe of this.unsubscribe.splice(0)) unsubscribe();
     await Promise.all(this.claims.map((claims) => claims.stop()));
     await this.drain();
     clearInterval(this.extending);

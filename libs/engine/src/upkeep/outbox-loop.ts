@@ -30,7 +30,7 @@ export class OutboxLoop {
   private readonly cell: number;
   private readonly loop: BackgroundLoop;
   private gathering: NodeJS.Timeout | undefined;
-  private unsubscribe: (() => void) | undefined;
+  private unsubscribe: (() => void)[] = [];
 
   constructor(ports: Ports, cell: number) {
     this.ports = ports;
@@ -39,15 +39,17 @@ export class OutboxLoop {
   }
 
   start(): void {
-    this.unsubscribe = this.ports.bus.subscribe('outbox-filled', ({ cell }) => {
+    const { bus } = this.ports;
+    const gatherMine = ({ cell }: { cell: number }): void => {
       if (cell === this.cell) this.gather();
-    });
+    };
+    this.unsubscribe = [bus.subscribe('outbox-filled', gatherMine), bus.onGap(() => this.gather())];
     this.loop.start();
   }
 
   /** Drains once more, so that what was done before is known to the others at once. */
   async stop(): Promise<void> {
-    this.unsubscribe?.();
+    for (const unsubscribe of this.unsubscribe.splice(0)) unsubscribe();
     clearTimeout(this.gathering);
     this.gathering = undefined;
     await this.loop.stop();
