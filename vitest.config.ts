@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+import { systemProjects } from './tests/projects.ts';
+
 /**
  * Tests run the sources: `perdure-source` is the export condition that names them. There is no other but Node's own,
  * because Vitest hands all of them to Node: with `import`, the `require` of CommonJS packages would get ES modules.
@@ -24,8 +26,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      // The whole system, with a configuration of its own.
-      'tests',
+      ...systemProjects,
     ],
   },
 });

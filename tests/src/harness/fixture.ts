@@ -2,10 +2,12 @@ import type { JsonObject } from '@perdure/domain';
 import { startScriptedApp, type ScriptedApp, type ScriptedFunction } from '@perdure/testing';
 import { afterAll, beforeAll, beforeEach, type TestContext } from 'vitest';
 
+import { servicesObstacle } from './backing-services.ts';
 import { Observer } from './observer.ts';
 import { startSdkApp, type SdkApp, type SdkAppOptions } from './sdk-app.ts';
 import { startServer, type PerdureServer, type ServerOptions } from './server.ts';
 import type { ServerApi } from './server-api.ts';
+import { topology } from './topology.ts';
 
 /** A server that the tests of a file share, and what they start beside it. */
 export interface Fixture {
@@ -28,6 +30,8 @@ export function useServer(options: ServerOptions = {}): Fixture {
   };
 
   beforeAll(async () => {
+    // The setup file leaves the tests out.
+    if (topology !== 'embedded' && (await servicesObstacle()) !== undefined) return;
     server = await startServer(options);
     observer = await Observer.start(server);
   });

@@ -1,27 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 
+import { type BackingServices, startBackingServices } from './backing-services.ts';
+import { PerdureProcess } from './perdure-process.ts';
 import { until } from './poll.ts';
 import { ServerApi } from './server-api.ts';
+import { CLUSTER_CELLS, CLUSTER_ROLES, serviceFlags, topology, type Topology } from './topology.ts';
 
-/** Longest a start may take before the test gives up: several times what an idle machine needs. */
-const READY_MS_MAX = 30_000;
-/** Longest a graceful stop may take. */
-const STOP_MS_MAX = 20_000;
+export { spawnPerdure } from './perdure-process.ts';
+
 /** Lines of the log kept for the report of a failure. */
 const LOG_LINES_MAX = 5_000;
 const LOG_LINES_SHOWN = 60;
-
-const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const cli = join(repository, 'apps/cli/dist/main.js');
-/** The Node that the workspace pins, whatever runs the tests. */
-const node = join(dirname(createRequire(join(repository, 'package.json')).resolve('node/package.json')), 'bin/node');
 
 export interface Keys {
   signingKey: string;
@@ -42,56 +33,66 @@ export interface ServerOptions {
   port?: number;
   args?: string[];
   env?: Record<string, string>;
+  /** Default: what the project of the test says. */
+  topology?: Topology;
+  /** Default: services of its own, where the topology has any. */
+  services?: BackingServices;
 }
 
 /** The command line as one string list, for servers and for commands that are expected to fail. */
-export function commandLine(options: ServerOptions): string[] {
-  const { command = 'dev', keys, dataDir, persist, args = [], port = 0 } = options;
+export function commandLine({ port = 0, ...options }: ServerOptions): string[] {
+  return [...argumentsOf(options), '--port', String(port)];
+}
+
+function argumentsOf(options: Omit<ServerOptions, 'port'>): string[] {
+  const { command = 'dev', keys, dataDir, persist, args = [] } = options;
   return [
     command,
-    '--port',
-    String(port),
     ...(command === 'dev' ? ['--no-discovery'] : []),
     ...(command === 'dev' && persist === true ? ['--persist'] : []),
     ...(dataDir === undefined ? [] : ['--data-dir', dataDir]),
-    ...(keys === undefined ? [] : ['--signing-key', keys.signingKey, '--event-key', keys.eventKey]),
+    ...keyFlags(keys),
     ...args,
   ];
 }
 
-/** Starts `perdure` with these arguments; nothing of the caller's `INNGEST_*` variables reaches it. */
-export function spawnPerdure(args: string[], env: Record<string, string> = {}): ChildProcess {
-  if (!existsSync(cli)) throw new Error(`${cli} is missing: build the workspace first (npm run build)`);
-  return spawn(node, [cli, ...args], {
-    cwd: env['TMPDIR'] ?? tmpdir(),
-    env: { PATH: process.env['PATH'], HOME: env['TMPDIR'] ?? process.env['HOME'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+function keyFlags(keys: Keys | undefined): string[] {
+  return keys === undefined ? [] : ['--signing-key', keys.signingKey, '--event-key', keys.eventKey];
 }
 
-/** A running `perdure` process, seen from outside only. */
+/** A running server, seen from outside only: one `perdure` process or several, on services or without. */
 export class PerdureServer {
   readonly api: ServerApi;
   readonly keys: Keys | undefined;
-  readonly #options: ServerOptions;
+  /** The one that clients talk to is the first. */
+  readonly processes: readonly PerdureProcess[];
   readonly #folder: string;
+  readonly #services: BackingServices | undefined;
   readonly #log: string[] = [];
-  /** Where the log of the current process begins. */
+  /** Where the log of the current processes begins. */
   #startsAtLine = 0;
-  #port = 0;
-  #process: ChildProcess | undefined;
-  #exited: Promise<number | null> = Promise.resolve(null);
 
-  constructor(options: ServerOptions, folder: string) {
+  constructor(options: ServerOptions, folder: string, services?: BackingServices) {
     this.keys = options.command === 'start' ? (options.keys ?? TEST_KEYS) : options.keys;
-    this.#options = { ...options, ...(this.keys !== undefined && { keys: this.keys }) };
-    this.#port = options.port ?? 0;
     this.#folder = folder;
+    this.#services = services;
+    const { port, env } = options;
+    this.processes = commandsOf({ ...options, ...(this.keys !== undefined && { keys: this.keys }) }, services).map(
+      (command, index) =>
+        new PerdureProcess({
+          ...command,
+          env: { TMPDIR: folder, ...env },
+          ...(index === 0 && port !== undefined && { port }),
+          keepLine: (line) => this.#keep(`${command.name}${line}`),
+        }),
+    );
     this.api = new ServerApi(() => this.url, this.keys);
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    const [first] = this.processes;
+    if (first === undefined) throw new Error('a server has at least one process');
+    return first.url;
   }
 
   /** What it printed, the last lines. */
@@ -105,62 +106,30 @@ export class PerdureServer {
     return until(`"${text}" in the log`, look, waitMs === undefined ? {} : { waitMs });
   }
 
-  /** Starts it, on the port that it had before, and resolves when it says that it is ready. Answers how long that took. */
+  /** Starts all processes, on the ports that they had before, and resolves when they are ready. Answers how long that took. */
   async start(): Promise<number> {
     const startedAt = performance.now();
     this.#startsAtLine = this.#log.length;
-    const child = spawnPerdure(commandLine({ ...this.#options, port: this.#port }), {
-      TMPDIR: this.#folder,
-      ...this.#options.env,
-    });
-    this.#process = child;
-    running.add(child);
-    this.#exited = new Promise((resolve) => {
-      child.once('exit', (code) => {
-        running.delete(child);
-        resolve(code);
-      });
-    });
-    const ready = new Promise<string>((resolve, reject) => {
-      for (const stream of [child.stdout, child.stderr]) {
-        if (stream === null) continue;
-        createInterface({ input: stream }).on('line', (line) => {
-          this.#keep(line);
-          const url = readyUrl(line);
-          if (url !== undefined) resolve(url);
-        });
-      }
-      void this.#exited.then((code) => reject(new Error(`perdure exited with ${code} while starting:\n${this.log}`)));
-      setTimeout(
-        () => reject(new Error(`perdure is not ready after ${READY_MS_MAX} ms:\n${this.log}`)),
-        READY_MS_MAX,
-      ).unref();
-    });
-    this.#port = Number(new URL(await ready).port);
+    const starts = await Promise.allSettled(this.processes.map((process) => process.start()));
+    for (const start of starts) if (start.status === 'rejected') throw start.reason;
     return performance.now() - startedAt;
   }
 
-  /** As when the machine loses power for this process alone. */
+  /** As when the machine loses power for these processes alone. */
   async kill9(): Promise<void> {
-    this.#process?.kill('SIGKILL');
-    await this.#exited;
+    await Promise.all(this.processes.map((process) => process.kill9()));
   }
 
-  /** SIGTERM; answers the exit code. A process that does not end is killed and fails the test. */
+  /** SIGTERM to all; answers the exit code, of several the first that is not 0. */
   async terminate(): Promise<number | null> {
-    this.#process?.kill('SIGTERM');
-    const patience = setTimeout(() => {
-      this.#keep(`(killed: it was still running ${STOP_MS_MAX} ms after SIGTERM)`);
-      this.#process?.kill('SIGKILL');
-    }, STOP_MS_MAX);
-    const code = await this.#exited;
-    clearTimeout(patience);
-    return code;
+    const codes = await Promise.all(this.processes.map((process) => process.terminate()));
+    return codes.find((code) => code !== 0) ?? 0;
   }
 
   /** Ends it, and removes what it kept. */
   async stop(): Promise<void> {
     await this.terminate();
+    await this.#services?.stop();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -177,18 +146,34 @@ export class PerdureServer {
   }
 }
 
-/** A test run that is cut short leaves no server behind. */
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
+function commandsOf(options: ServerOptions, services: BackingServices | undefined): { name: string; args: string[] }[] {
+  if (services === undefined) return [{ name: '', args: argumentsOf(options) }];
+  const { command = 'dev', keys, args = [] } = options;
+  if ((options.topology ?? topology) === 'services') {
+    return [{ name: '', args: argumentsOf({ ...options, args: [...args, ...serviceFlags(services)] }) }];
+  }
+  const flags = [
+    ...(command === 'dev' ? ['--dev'] : []),
+    '--host',
+    '127.0.0.1',
+    ...keyFlags(keys),
+    ...serviceFlags(services, CLUSTER_CELLS),
+    ...args,
+  ];
+  return CLUSTER_ROLES.map((roles, index) => ({
+    name: `${roles.join('+')}#${index} `,
+    args: ['serve', ...roles, ...flags],
+  }));
+}
 
 /** Starts a server and resolves when it is ready; it is the caller's to `stop`. */
 export async function startServer(options: ServerOptions = {}): Promise<PerdureServer> {
+  const needsServices = (options.topology ?? topology) !== 'embedded';
+  const services = options.services ?? (needsServices ? await startBackingServices() : undefined);
   const folder = await mkdtemp(join(tmpdir(), 'perdure-test-'));
-  const keepsData = options.command === 'start' || options.persist === true;
+  const keepsData = !needsServices && (options.command === 'start' || options.persist === true);
   const dataDir = options.dataDir ?? (keepsData ? join(folder, 'data') : undefined);
-  const server = new PerdureServer({ ...options, ...(dataDir !== undefined && { dataDir }) }, folder);
+  const server = new PerdureServer({ ...options, ...(dataDir !== undefined && { dataDir }) }, folder, services);
   try {
     await server.start();
   } catch (error) {
@@ -196,9 +181,4 @@ export async function startServer(options: ServerOptions = {}): Promise<PerdureS
     throw error;
   }
   return server;
-}
-
-function readyUrl(line: string): string | undefined {
-  if (!line.includes('perdure is ready')) return undefined;
-  return (JSON.parse(line) as { url?: string }).url;
 }

@@ -35,7 +35,8 @@ function tellLeftOut(reason: string): void {
   if (path !== undefined) appendFileSync(path, `${reason.replaceAll('\n', ' ')}\n`);
 }
 
-async function findSharedService(service: ServiceName): Promise<SharedService> {
+/** The instance of a service that all test files share, started when the first asks for it. */
+export async function findSharedService(service: ServiceName): Promise<SharedService> {
   const response = await fetch(`${inject('sharedServicesUrl')}/${service}`);
   return JSON.parse(await response.text());
 }

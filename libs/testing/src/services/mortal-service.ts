@@ -1,14 +1,10 @@
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 
-import { nats } from './nats.ts';
-import { postgres } from './postgres.ts';
-import { redis } from './redis.ts';
+import { RECIPES } from './private-service.ts';
 import type { ServiceName, ServiceRecipe, ServiceUnavailable, StartedService } from './service.ts';
 import { findOrInstallServer, type Instance, prepareInstance, runInstance } from './start-service.ts';
 import type { SupervisedProcess } from './supervised-process.ts';
-
-const RECIPES: Record<ServiceName, ServiceRecipe> = { redis, nats, postgres };
 
 /** Waits for the end of standard input, which the kernel closes however its owner dies. */
 const CARETAKER = 'read -r _; rm -rf "$0"';

@@ -1,0 +1,59 @@
+import { fileURLToPath } from 'node:url';
+
+import type { TestProjectInlineConfiguration } from 'vitest/config';
+
+/**
+ * Tests run the sources of the libraries they use: `perdure-source` is the export condition that names them. There is no
+ * other, because Vitest hands all of them to Node: with `import`, the `require` of express would get ES modules.
+ */
+const conditions = ['perdure-source', 'node'];
+
+/** What is about the command line and the folder of one process: nothing of it changes with real services. */
+const EMBEDDED_ONLY = ['src/cli.test.ts', 'src/crash.test.ts'];
+
+function project(name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration {
+  return {
+    root: fileURLToPath(new URL('.', import.meta.url)),
+    resolve: { conditions },
+    ssr: { resolve: { conditions, externalConditions: conditions } },
+    test: {
+      name,
+      pool: 'forks',
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+      // Tests of a file mostly wait, for backoffs and sleeps: they share a server, and all of them run at once.
+      maxConcurrency: 100,
+      // Every file has a server of its own: more at a time than this measure the machine.
+      maxWorkers: 2,
+      ...test,
+    },
+  };
+}
+
+/** Starts nothing by itself: the first test that asks for a shared service does. */
+const onServices = {
+  globalSetup: fileURLToPath(new URL('../libs/testing/src/services/global-setup.ts', import.meta.url)),
+  setupFiles: ['src/harness/leave-out-without-services.ts'],
+};
+
+/** The whole system: the same tests in three topologies, and what only several processes or real services can show. */
+export const systemProjects: TestProjectInlineConfiguration[] = [
+  project('system', { include: ['src/*.test.ts'] }),
+  project('system-services', {
+    ...onServices,
+    include: ['src/*.test.ts'],
+    exclude: EMBEDDED_ONLY,
+    env: { PERDURE_TEST_TOPOLOGY: 'services' },
+  }),
+  project('system-cluster', {
+    ...onServices,
+    include: ['src/*.test.ts'],
+    exclude: EMBEDDED_ONLY,
+    env: { PERDURE_TEST_TOPOLOGY: 'cluster' },
+  }),
+  project('system-faults', {
+    ...onServices,
+    include: ['src/{deployment,faults}/*.test.ts'],
+    env: { PERDURE_TEST_TOPOLOGY: 'cluster' },
+  }),
+];
