@@ -16,6 +16,8 @@ export type {
 } from './config.ts';
 export { DEFAULTS } from './defaults.ts';
 export { describeConfig } from './describe-config.ts';
-export { loadConfig, type ConfigInput, type LoadedConfig } from './load-config.ts';
-export { optionsOf, type OptionDescription, type OptionName } from './options.ts';
+export type { Sources } from './given.ts';
+export { loadConfig, loadOptions, type ConfigInput, type LoadedConfig, type LoadedOptions } from './load-config.ts';
+export { optionsOf, type CommandName, type OptionDescription, type OptionName, type OptionValues } from './options.ts';
 export type { Problem } from './problem.ts';
+export { ROLE_NAMES } from './roles.ts';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Config } from './config.ts';
 import { describeConfig } from './describe-config.ts';
-import { type ConfigInput, loadConfig } from './load-config.ts';
+import { type ConfigInput, loadConfig, loadOptions } from './load-config.ts';
 
 let root: string;
 let cwd: string;
@@ -22,6 +22,11 @@ afterEach(() => {
 });
 
 const KEYS = { 'signing-key': 'abcd', 'event-key': ['k1'] };
+const SERVICES = {
+  'nats-uri': ['nats://n:4222'],
+  'redis-uri': 'redis://r:6379',
+  'postgres-uri': 'postgres://p/db',
+};
 
 function input(given: Partial<ConfigInput>): ConfigInput {
   return { command: 'dev', flags: {}, env: {}, cwd, homeDir, ...given };
@@ -55,7 +60,7 @@ describe('defaults', () => {
 
     expect(config).toMatchObject({
       mode: 'dev',
-      http: { host: '127.0.0.1', port: 8288, portIsExplicit: false },
+      http: { host: '127.0.0.1', port: 8288 },
       auth: { signingKeys: [], eventKeys: [] },
       data: { isTemporary: true, dir: expect.stringContaining(join(tmpdir(), 'perdure-dev-')) },
       sync: { urls: [], poll: true, pollIntervalMs: 5000, discovery: true },
@@ -80,10 +85,21 @@ describe('defaults', () => {
     });
   });
 
+  test('what is not told runs here, without services, drains for 30 s and shows its metrics to this machine', () => {
+    expect(load({})).toMatchObject({
+      roles: ['event-api', 'runner', 'executor', 'api'],
+      stream: { driver: 'embedded' },
+      store: { driver: 'embedded' },
+      telemetry: { metrics: { host: '127.0.0.1', port: 9464 } },
+      drainMs: 30_000,
+    });
+    expect(load({}).telemetry).not.toHaveProperty('otlpUrl');
+  });
+
   test('every part of the config is frozen', () => {
     const config = load({ flags: { 'sdk-url': ['http://a/api/inngest'] } });
 
-    expect([config, config.http, config.sync.urls].every(Object.isFrozen)).toBe(true);
+    expect([config, config.roles, config.http, config.sync.urls].every(Object.isFrozen)).toBe(true);
   });
 });
 
@@ -94,7 +110,7 @@ describe('[H76] the strongest source wins', () => {
 
     const config = load({ flags: { port: '3' }, env });
 
-    expect(config.http).toEqual({ host: 'from-env', port: 3, portIsExplicit: true });
+    expect(config.http).toEqual({ host: 'from-env', port: 3 });
     expect(config.executor.concurrency).toBe(5);
   });
 
@@ -172,7 +188,9 @@ describe('[H77] the config file', () => {
   test('may hold unknown keys, which are told, and keys of other commands, which are not', () => {
     writeFile(join(cwd, 'perdure.yaml'), 'prot: 1\napi-host: x\nsigning-key: "abcd"\n');
 
-    expect(noticesOf({}).map(({ message }) => message)).toEqual(['prot is no option and is left out']);
+    expect(noticesOf({}).map(({ message }) => message)).toEqual([
+      'prot is no option and is left out; did you mean port?',
+    ]);
   });
 
   test('may be empty, or hold a single text for a list', () => {
@@ -262,13 +280,223 @@ describe('problems', () => {
       '--postgres-max-open-conns: postgres-max-idle-conns (6) cannot be greater than postgres-max-open-conns (5)',
     ]);
   });
+});
 
-  test('Redis is refused unless its variable is empty', () => {
-    expect(problemsOf({ env: { INNGEST_REDIS_URI: 'redis://localhost' } })).toEqual([
-      expect.stringMatching(/^INNGEST_REDIS_URI: Redis cannot be used yet/),
-    ]);
-    expect(problemsOf({ env: { INNGEST_REDIS_URI: '' } })).toEqual([]);
+describe('[H77] the whole file in a variable', () => {
+  const portOf = (text: string, env: ConfigInput['env'] = {}) =>
+    load({ env: { PERDURE_CONFIG: text, ...env } }).http.port;
+
+  test('is JSON, CUE or YAML', () => {
+    expect(portOf('{"port": 1}')).toBe(1);
+    expect(portOf('port: 2 // a comment\nhost: "h"\n')).toBe(2);
+    expect(portOf('# a comment\nport: 3\nhost: h\n')).toBe(3);
   });
+
+  test('or names a file', () => {
+    writeFile(join(cwd, 'my.cue'), 'port: 4');
+
+    expect(portOf('my.cue')).toBe(4);
+    expect(problemsOf({ env: { PERDURE_CONFIG: '/etc/missing.yaml' } })).toEqual([
+      'PERDURE_CONFIG: must hold the text of a config file, or the path of one that exists',
+    ]);
+  });
+
+  test('stands behind a file that is named, and before one that is found', () => {
+    writeFile(join(cwd, 'perdure.yaml'), 'port: 5');
+    const named = writeFile(join(cwd, 'named.yaml'), 'port: 6');
+
+    expect(portOf('port: 7')).toBe(7);
+    expect(portOf('port: 7', { INNGEST_CONFIG: named })).toBe(6);
+    expect(load({ flags: { config: named }, env: { PERDURE_CONFIG: 'port: 7' } }).http.port).toBe(6);
+  });
+
+  test('is fatal when it is bad, and is not quoted', () => {
+    const problems = problemsOf({ env: { PERDURE_CONFIG: '{"signing-key": "5ec3e7"\n  oops: [' } });
+
+    expect(problems).toEqual([expect.stringMatching(/^PERDURE_CONFIG: the file is not valid JSON .*CUE .*YAML/)]);
+    expect(problems.join()).not.toContain('5ec3e7');
+  });
+});
+
+describe('what a file may hold', () => {
+  test('CUE by its ending, and any format without one', () => {
+    expect(load({ flags: { config: writeFile(join(cwd, 'a.cue'), 'redis: uri: "redis://r"') } }).store).toMatchObject({
+      url: 'redis://r',
+    });
+    expect(load({ flags: { config: writeFile(join(cwd, 'b'), 'port: 2') } }).http.port).toBe(2);
+    expect(problemsOf({ flags: { config: writeFile(join(cwd, 'c.cue'), 'port: 1\nno-poll: true') } })).toEqual([
+      expect.stringMatching(/not valid CUE \(line 2: a key with a hyphen must be in quotes\)$/),
+    ]);
+  });
+
+  test('sections, whose names are joined to the keys in them', () => {
+    writeFile(join(cwd, 'perdure.yaml'), 'redis:\n  uri: redis://r\n  wait: { replicas: 2 }\ncells: 4\n');
+
+    expect(load({}).store).toEqual({ driver: 'redis', url: 'redis://r', cells: 4, waitReplicas: 2 });
+  });
+
+  test('no option twice', () => {
+    writeFile(join(cwd, 'perdure.yaml'), 'redis-uri: redis://a\nredis:\n  uri: redis://b\n');
+
+    expect(problemsOf({})).toEqual([expect.stringMatching(/perdure\.yaml: redis-uri is given more than once$/)]);
+  });
+
+  test('variables, in texts and lists', () => {
+    writeFile(
+      join(cwd, 'perdure.yaml'),
+      'port: ${PORT:-1}\nsdk-url: ["http://${HOST}/a", "${NONE:-}"]\nnats-uri: ${SERVERS}\nhost: ${EMPTY}\n',
+    );
+    const env = { HOST: 'app', SERVERS: 'n1:4222,tls://n2:4222', EMPTY: '' };
+
+    const config = load({ env });
+
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 1 });
+    expect(config.sync.urls).toEqual(['http://app/a']);
+    expect(config.stream).toMatchObject({ servers: ['nats://n1:4222', 'tls://n2:4222'] });
+    expect(load({ env: { ...env, PORT: '2' } }).http.port).toBe(2);
+  });
+
+  test('no variable that is not set, where its value is used', () => {
+    writeFile(join(cwd, 'perdure.yaml'), 'signing-key: ${KEY}\nevent-key: ["${KEY}"]\nhost: ${HOST}\n');
+
+    expect(problemsOf({ command: 'start', env: { PERDURE_HOST: 'h' } }).map((text) => text.split(': ')[1])).toEqual([
+      'signing-key needs the variable KEY, which is not set',
+      'event-key needs the variable KEY, which is not set',
+    ]);
+    // `dev` checks no keys, whoever may have set them.
+    expect(load({ env: { PERDURE_HOST: 'h' } }).http.host).toBe('h');
+  });
+});
+
+describe('serve', () => {
+  const serve = (...roles: string[]): Partial<ConfigInput> => ({ command: 'serve', roles });
+
+  test('runs the roles that are named, each once', () => {
+    const config = load({ ...serve('executor', 'runner', 'executor'), flags: { ...KEYS, ...SERVICES, cells: '16' } });
+
+    expect(config).toMatchObject({
+      mode: 'serve',
+      roles: ['runner', 'executor'],
+      http: { host: '0.0.0.0', port: 8288 },
+      data: { isTemporary: false },
+      sync: { poll: false, discovery: false },
+      stream: { driver: 'jetstream', servers: ['nats://n:4222'], replicas: 1, retentionMs: 604_800_000 },
+      store: { driver: 'redis', url: 'redis://r:6379', cells: 16, waitReplicas: 0 },
+      history: { driver: 'postgres', url: 'postgres://p/db' },
+    });
+  });
+
+  test('names the roles when one is unknown or none is given', () => {
+    expect(problemsOf({ ...serve('executer', 'api'), flags: KEYS })).toEqual([
+      'defaults: "executer" is no role: the roles are event-api, runner, executor, api',
+    ]);
+    expect(problemsOf({ ...serve(), flags: KEYS })).toEqual([
+      'defaults: name at least one role: the roles are event-api, runner, executor, api',
+    ]);
+  });
+
+  test('of some of the roles needs what it shares with the others, and says why', () => {
+    expect(problemsOf({ ...serve('executor', 'runner', 'api'), flags: KEYS })).toEqual([
+      expect.stringMatching(/^defaults: nats-uri is required: .*event-api elsewhere.*embedded stream$/),
+      expect.stringMatching(/^defaults: redis-uri is required: .*embedded store$/),
+      expect.stringMatching(/^defaults: postgres-uri is required: .*embedded database$/),
+    ]);
+  });
+
+  test('of all roles in one process needs no service', () => {
+    expect(load({ ...serve('api', 'executor', 'runner', 'event-api'), flags: KEYS }).store.driver).toBe('embedded');
+  });
+
+  test('a service whose address is wrong is not also missing', () => {
+    const flags = { ...KEYS, ...SERVICES, 'redis-uri': 'http://r', cells: '4' };
+
+    expect(problemsOf({ ...serve('executor'), flags })).toEqual([
+      expect.stringMatching(/^--redis-uri: redis-uri must be an address such as redis:/),
+    ]);
+  });
+
+  test('needs event keys only where events come in', () => {
+    const flags = { ...SERVICES, 'signing-key': 'abcd' };
+
+    expect(problemsOf({ ...serve('runner', 'executor', 'api'), flags })).toEqual([]);
+    expect(problemsOf({ ...serve('event-api'), flags })).toEqual(['defaults: at least one event-key is required']);
+    expect(problemsOf({ ...serve('runner'), flags: SERVICES })).toEqual(['defaults: signing-key is required']);
+  });
+});
+
+describe('services', () => {
+  test('dev and start may use them too', () => {
+    expect(load({ flags: SERVICES })).toMatchObject({
+      stream: { driver: 'jetstream' },
+      store: { driver: 'redis' },
+      history: { driver: 'postgres' },
+    });
+  });
+
+  test('more than one cell needs Redis', () => {
+    expect(problemsOf({ flags: { cells: '4' } })).toEqual([
+      '--cells: cells (4) needs redis-uri: the embedded store is a single cell',
+    ]);
+    expect(problemsOf({ flags: { cells: '1' } })).toEqual([]);
+  });
+
+  test('NATS keeps 1, 3 or 5 copies', () => {
+    expect(load({ flags: { ...SERVICES, 'nats-replicas': '3' } }).stream).toMatchObject({ replicas: 3 });
+    expect(problemsOf({ flags: { ...SERVICES, 'nats-replicas': 2 } })).toEqual([
+      '--nats-replicas: nats-replicas must be one of 1, 3, 5, found 2',
+    ]);
+  });
+
+  test.each([
+    'redis://localhost',
+    'redis://u:p%40ss@h:6379/3',
+    'rediss://:pw@[::1]:6379',
+    'redis+sentinel://s1:26379,s2:26379/mymaster',
+    'rediss+sentinel://u:p@s1:26379/my-master/2',
+    'redis+cluster://c1:6379,c2:6379',
+    'rediss+cluster://u:p@c1:6379',
+  ])('the address %s is one of Redis', (url) => {
+    expect(load({ flags: { 'redis-uri': url } }).store).toMatchObject({ url });
+  });
+
+  test.each([
+    'http://h',
+    'redis://',
+    'redis://a:1,b:1',
+    'redis://h/db',
+    'redis+sentinel://s1:26379',
+    'redis+cluster://c1:6379/1',
+    'redis://u:hunter2@h:port',
+  ])('the address %s is none of Redis, and is not quoted', (url) => {
+    const problems = problemsOf({ flags: { 'redis-uri': url } });
+
+    expect(problems).toEqual([expect.stringMatching(/^--redis-uri: redis-uri must be an address such as redis:/)]);
+    expect(problems.join()).not.toContain('hunter2');
+  });
+
+  test('traces go to the collector that everybody knows, unless another is named', () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+
+    expect(load({ env }).telemetry.otlpUrl).toBe('http://collector:4318');
+    expect(load({ env: { ...env, PERDURE_OTLP_ENDPOINT: 'http://ours:4318' } }).telemetry.otlpUrl).toBe(
+      'http://ours:4318',
+    );
+  });
+
+  test('metrics can be moved and turned off', () => {
+    expect(load({ env: { PERDURE_METRICS_HOST: '0.0.0.0', PERDURE_METRICS_PORT: '0' } }).telemetry).toEqual({
+      metrics: { host: '0.0.0.0', port: 0 },
+    });
+    expect(load({ flags: { metrics: false } }).telemetry).toEqual({});
+  });
+});
+
+test('what a command without a server needs is read from the same sources', () => {
+  writeFile(join(cwd, 'perdure.yaml'), 'event-key: [k1]\nport: 99999\n');
+
+  const loaded = loadOptions({ command: 'send', flags: {}, env: { PERDURE_URL: 'h:1' }, cwd, homeDir });
+
+  expect(loaded).toEqual({ ok: true, values: { url: 'http://h:1', 'event-key': ['k1'] }, notices: [] });
 });
 
 test('options without effect are accepted with a notice', () => {
@@ -322,4 +550,22 @@ test('a described config names no key', () => {
     auth: { signingKeys: ['[redacted]'], eventKeys: ['[redacted]', '[redacted]'] },
     http: { port: 8288 },
   });
+});
+
+test('a described config shows services without what opens them', () => {
+  const config = load({
+    flags: {
+      'nats-uri': ['nats://hunter2@n1:4222', 'tls://u:hunter2@n2:4222'],
+      'redis-uri': 'redis+sentinel://u:hunter2@s1:1,s2:2/m',
+      'otlp-endpoint': 'http://u:hunter2@c:4318',
+    },
+  });
+
+  const described = describeConfig(config);
+
+  expect(described).toMatchObject({
+    stream: { servers: ['nats://[redacted]@n1:4222', 'tls://[redacted]@n2:4222'] },
+    store: { url: 'redis+sentinel://[redacted]@s1:1,s2:2/m', cells: 1 },
+  });
+  expect(JSON.stringify(described)).not.toContain('hunter2');
 });

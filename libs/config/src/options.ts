@@ -1,27 +1,45 @@
+import { CELLS_MAX } from '@perdure/domain';
 import type { z } from 'zod';
 import type { Command, LogLevel } from './config.ts';
 import { DEFAULTS } from './defaults.ts';
-import { anyText, oneOf, onOff, type OptionKind, postgresUrl, textList, urlList, wholeNumber } from './option-kinds.ts';
+import {
+  anyText,
+  httpUrl,
+  natsUrls,
+  oneNumberOf,
+  oneOf,
+  onOff,
+  type OptionKind,
+  postgresUrl,
+  redisUrl,
+  textList,
+  urlList,
+  wholeNumber,
+} from './option-kinds.ts';
 
-const BOTH: readonly Command[] = ['dev', 'start'];
-const DEV: readonly Command[] = ['dev'];
-const START: readonly Command[] = ['start'];
+/** Whatever is configured: the servers, and the commands that look after them. */
+export type CommandName = Command | 'migrate' | 'send' | 'doctor' | 'healthcheck';
+
+const SERVERS: readonly CommandName[] = ['dev', 'start', 'serve'];
+const DEV: readonly CommandName[] = ['dev'];
+/** `dev` checks no keys. */
+const KEYED: readonly CommandName[] = ['start', 'serve'];
+const LOOKED_AFTER: readonly CommandName[] = [...SERVERS, 'doctor'];
+const ALL: readonly CommandName[] = [...LOOKED_AFTER, 'migrate', 'send', 'healthcheck'];
 const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
 
 /** What may be given for an option; `T` is what comes of it. */
 export interface Option<T = unknown> {
   kind: OptionKind<T>;
-  commands: readonly Command[];
+  commands: readonly CommandName[];
   description: string;
   /** For people: the value when nothing is given. */
-  defaultText?: string;
+  defaultText?: string | ((command: CommandName) => string);
   /** One letter for the command line. */
   short?: string;
   isSecret?: true;
   /** Known elsewhere and without meaning here: accepted, with this notice. */
   ignored?: string;
-  /** Without meaning yet, but too important to pass over: any value is refused with this message. */
-  refused?: string;
   /** A variable of another name; `beatsFlag` puts it above the command line. */
   variable?: { name: string; beatsFlag?: true; read?: (text: string) => string };
 }
@@ -31,34 +49,35 @@ function option<T>(given: Option<T>): Option<T> {
 }
 
 function ignored(description: string, notice: string, kind: OptionKind<unknown> = anyText): Option {
-  return { kind, commands: BOTH, description, ignored: notice };
+  return { kind, commands: SERVERS, description, ignored: notice };
 }
 
 const ONE_ADDRESS = 'everything is served at one address here';
 const OWN_POOL = 'connections are kept and dropped as they are needed here';
+const OWN_TRACES = 'the address of a collector is given by otlp-endpoint here';
 
 /**
  * Every option by its name on the command line, which is also its key in a file and, in upper snake case behind `PERDURE_`
  * or `INNGEST_`, its variable (http-api.md 4.2 to 4.4). The command line is generated from this table.
  */
 export const OPTIONS = {
-  config: option({ kind: anyText, commands: BOTH, description: 'config file (JSON or YAML)' }),
+  config: option({ kind: anyText, commands: ALL, short: 'c', description: 'config file (JSON, YAML or CUE)' }),
   host: option({
     kind: anyText,
-    commands: BOTH,
+    commands: [...SERVERS, 'healthcheck'],
     description: 'address to listen at',
-    defaultText: `dev: ${DEFAULTS.hostDev}, start: ${DEFAULTS.hostStart}`,
+    defaultText: (command) => (KEYED.includes(command) ? DEFAULTS.hostServer : DEFAULTS.hostDev),
   }),
   port: option({
     kind: wholeNumber(0, 65_535),
-    commands: BOTH,
+    commands: [...SERVERS, 'healthcheck'],
     short: 'p',
     description: 'port to listen at; 0 takes any free one',
-    defaultText: `${DEFAULTS.port}, in dev the next free one`,
+    defaultText: (command) => `${DEFAULTS.port}${command === 'dev' ? ', or the next free one' : ''}`,
   }),
   'sdk-url': option({
     kind: urlList,
-    commands: BOTH,
+    commands: SERVERS,
     short: 'u',
     description: 'where an application serves its functions',
   }),
@@ -66,98 +85,159 @@ export const OPTIONS = {
   'no-poll': option({ kind: onOff, commands: DEV, description: 'do not ask applications again for their functions' }),
   'poll-interval': option({
     kind: wholeNumber(0, 86_400),
-    commands: BOTH,
+    commands: SERVERS,
     description: 'seconds between two looks at each application; 0 is never',
-    defaultText: `dev: ${DEFAULTS.pollIntervalDevS}, start: ${DEFAULTS.pollIntervalStartS}`,
+    defaultText: (command) => `${command === 'dev' ? DEFAULTS.pollIntervalDevS : DEFAULTS.pollIntervalServerS}`,
   }),
   'retry-interval': option({
     kind: wholeNumber(0, 31_622_400),
-    commands: BOTH,
+    commands: SERVERS,
     description: 'seconds before each retry; 0 is a growing delay',
     defaultText: `${DEFAULTS.retryIntervalS}`,
   }),
   'queue-workers': option({
     kind: wholeNumber(1, 100_000),
-    commands: BOTH,
-    description: 'calls to applications in progress at once',
+    commands: SERVERS,
+    description: 'calls to applications in progress at once, of one process',
     defaultText: `${DEFAULTS.queueWorkers}`,
   }),
   persist: option({ kind: onOff, commands: DEV, description: 'keep data between restarts' }),
   'data-dir': option({
     kind: anyText,
-    commands: BOTH,
-    description: 'folder of the data; in dev, naming one means keeping it',
+    commands: LOOKED_AFTER,
+    description: 'folder of all that is kept here and not in a service; in dev, naming one means keeping it',
     defaultText: `./${DEFAULTS.dataDir}`,
   }),
   sample: option({ kind: onOff, commands: DEV, description: 'run a sample application beside the server' }),
   'signing-key': option({
     kind: anyText,
-    commands: START,
+    commands: KEYED,
     isSecret: true,
     description: 'secret shared with applications: hex, with or without a signkey-<env>- prefix',
   }),
   'signing-key-fallback': option({
     kind: textList,
-    commands: START,
+    commands: KEYED,
     isSecret: true,
     description: 'former signing key that is still accepted',
   }),
   'event-key': option({
     kind: textList,
-    commands: START,
+    commands: [...KEYED, 'send'],
     isSecret: true,
     description: 'key that senders of events must know',
   }),
+  url: option({
+    kind: httpUrl,
+    commands: ['send'],
+    description: 'server to send to',
+    defaultText: DEFAULTS.url,
+    variable: { name: 'INNGEST_BASE_URL' },
+  }),
+  'nats-uri': option({
+    kind: natsUrls,
+    commands: LOOKED_AFTER,
+    isSecret: true,
+    description: 'NATS with JetStream for events, instead of the embedded stream',
+  }),
+  'nats-replicas': option({
+    kind: oneNumberOf([1, 3, 5]),
+    commands: LOOKED_AFTER,
+    description: 'copies of each event, each on a NATS server of its own: 1, 3 or 5',
+    defaultText: `${DEFAULTS.natsReplicas}`,
+  }),
+  'stream-retention-hours': option({
+    kind: wholeNumber(1, 24 * 366),
+    commands: LOOKED_AFTER,
+    description: 'hours that NATS keeps events at most',
+    defaultText: `${DEFAULTS.streamRetentionHours}`,
+  }),
+  'redis-uri': option({
+    kind: redisUrl,
+    commands: LOOKED_AFTER,
+    isSecret: true,
+    description: 'Redis for queue and run state, instead of the embedded store',
+  }),
+  cells: option({
+    kind: wholeNumber(1, CELLS_MAX),
+    commands: LOOKED_AFTER,
+    description: 'parts that queue and run state are split into; fixed for the life of the data',
+    defaultText: `${DEFAULTS.cells}`,
+  }),
+  'redis-wait-replicas': option({
+    kind: wholeNumber(0, 10),
+    commands: LOOKED_AFTER,
+    description: 'Redis replicas that must have a write before it counts; 0 waits for none',
+    defaultText: `${DEFAULTS.redisWaitReplicas}`,
+  }),
   'postgres-uri': option({
     kind: postgresUrl,
-    commands: BOTH,
+    commands: [...LOOKED_AFTER, 'migrate'],
     isSecret: true,
-    description: 'Postgres for apps, events and history instead of the embedded database',
+    description: 'Postgres for apps, events and history, instead of the embedded database',
   }),
   'postgres-max-open-conns': option({
     kind: wholeNumber(0, 10_000),
-    commands: BOTH,
-    description: 'connections to Postgres at once',
+    commands: SERVERS,
+    description: 'connections to Postgres at once, of one process',
     defaultText: `${DEFAULTS.postgresConnectionsMax}`,
   }),
   'event-bytes-max': option({
     kind: wholeNumber(1024, DEFAULTS.eventBytesMax),
-    commands: BOTH,
+    commands: SERVERS,
     description: 'bytes that one event may have',
     defaultText: `${DEFAULTS.eventBytesMax}`,
   }),
   'retention-days': option({
     kind: wholeNumber(1, DEFAULTS.retentionDays),
-    commands: BOTH,
+    commands: SERVERS,
     description: 'days that events and ended runs stay visible',
     defaultText: 'for ever',
   }),
+  'drain-seconds': option({
+    kind: wholeNumber(0, 3600),
+    commands: SERVERS,
+    description: 'seconds that calls in flight may take to finish when the process is asked to stop',
+    defaultText: `${DEFAULTS.drainS}`,
+  }),
+  'metrics-host': option({
+    kind: anyText,
+    commands: SERVERS,
+    description: 'address to serve /metrics at',
+    defaultText: DEFAULTS.metricsHost,
+  }),
+  'metrics-port': option({
+    kind: wholeNumber(0, 65_535),
+    commands: SERVERS,
+    description: 'port to serve /metrics at; 0 takes any free one',
+    defaultText: `${DEFAULTS.metricsPort}`,
+  }),
+  'no-metrics': option({ kind: onOff, commands: SERVERS, description: 'do not serve /metrics' }),
+  'otlp-endpoint': option({
+    kind: httpUrl,
+    commands: SERVERS,
+    description: 'collector of traces: the base URL of OTLP over HTTP',
+    variable: { name: 'OTEL_EXPORTER_OTLP_ENDPOINT' },
+  }),
   'log-level': option({
     kind: oneOf(LOG_LEVELS),
-    commands: BOTH,
+    commands: SERVERS,
     short: 'l',
     description: `least important lines to log: ${LOG_LEVELS.join(', ')}`,
     defaultText: DEFAULTS.logLevel,
     variable: { name: 'LOG_LEVEL', beatsFlag: true },
   }),
-  verbose: option({ kind: onOff, commands: BOTH, description: 'the same as --log-level debug' }),
+  verbose: option({ kind: onOff, commands: SERVERS, description: 'the same as --log-level debug' }),
   json: option({
     kind: onOff,
-    commands: BOTH,
+    commands: SERVERS,
     description: 'log lines in JSON',
     defaultText: 'when the output is no terminal',
     variable: { name: 'LOG_HANDLER', read: (value) => String(value.trim().toLowerCase() === 'json') },
   }),
-  'redis-uri': option({
-    kind: anyText,
-    commands: BOTH,
-    isSecret: true,
-    description: 'Redis for queue and run state',
-    refused: 'Redis cannot be used yet; leave redis-uri out, and queue and run state are kept in data-dir',
-  }),
   'postgres-max-idle-conns': option({
     kind: wholeNumber(0, 10_000),
-    commands: BOTH,
+    commands: SERVERS,
     description: 'idle connections to Postgres',
     ignored: OWN_POOL,
   }),
@@ -172,8 +252,8 @@ export const OPTIONS = {
   'connect-gateway-grpc-ip': ignored('internal address of the connect gateway', ONE_ADDRESS),
   'connect-executor-grpc-ip': ignored('internal address of the executor', ONE_ADDRESS),
   'debug-api-port': ignored('port of the debug interface', 'there is no debug interface'),
-  'system-trace-endpoint': ignored("where the server's own traces go", 'the server exports no traces yet'),
-  'system-trace-url-path': ignored("path of the server's own traces", 'the server exports no traces yet'),
+  'system-trace-endpoint': ignored("where the server's own traces go", OWN_TRACES),
+  'system-trace-url-path': ignored("path of the server's own traces", OWN_TRACES),
 };
 
 export type OptionName = keyof typeof OPTIONS;
@@ -208,18 +288,20 @@ export interface OptionDescription {
 }
 
 /** The options of a command, in the order in which they are best listed. */
-export function optionsOf(command: Command): OptionDescription[] {
+export function optionsOf(command: CommandName): OptionDescription[] {
   return OPTION_NAMES.filter((name) => OPTIONS[name].commands.includes(command)).map((name) => {
-    const { kind, short, description, defaultText, ignored: notice, refused, variable }: Option = OPTIONS[name];
+    const { kind, short, description, defaultText, ignored: notice, variable }: Option = OPTIONS[name];
     return {
       name,
       ...(short !== undefined && { short }),
       variables: [...variablesOf(name), ...(variable === undefined ? [] : [variable.name])],
       description,
-      ...(defaultText !== undefined && { defaultText }),
+      ...(defaultText !== undefined && {
+        defaultText: typeof defaultText === 'string' ? defaultText : defaultText(command),
+      }),
       isSwitch: kind.isSwitch === true,
       isList: kind.isList === true,
-      isHidden: notice !== undefined || refused !== undefined,
+      isHidden: notice !== undefined,
     };
   });
 }

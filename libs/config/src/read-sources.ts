@@ -1,25 +1,10 @@
-import { resolve } from 'node:path';
-import type { Command } from './config.ts';
-import { type ConfigFile, findConfigFile, readConfigFile } from './config-file.ts';
-import {
-  KEYS_OF_OTHER_COMMANDS,
-  type Option,
-  OPTION_NAMES,
-  type OptionName,
-  OPTIONS,
-  type OptionValues,
-  variablesOf,
-} from './options.ts';
+import { chooseFile } from './choose-file.ts';
+import type { ConfigFile } from './file/config-file.ts';
+import { interpolate } from './file/interpolate.ts';
+import { type Found, inFlags, isGiven, type Sources, textOf } from './given.ts';
+import { listOf } from './option-kinds.ts';
+import { type Option, OPTION_NAMES, type OptionName, OPTIONS, type OptionValues, variablesOf } from './options.ts';
 import type { Problem } from './problem.ts';
-
-export interface Sources {
-  command: Command;
-  /** By name, in kebab or camel case; undefined is not given. */
-  flags: Readonly<Record<string, unknown>>;
-  env: Readonly<Record<string, string | undefined>>;
-  cwd: string;
-  homeDir: string;
-}
 
 export interface ReadOptions {
   values: OptionValues;
@@ -28,11 +13,15 @@ export interface ReadOptions {
   problems: Problem[];
   /** Things to tell that stop nothing. */
   notices: Problem[];
+  /** Whether something was given for it that cannot be used, which is among the problems already. */
+  isBad(name: OptionName): boolean;
 }
 
-interface Found {
-  source: string;
-  raw: unknown;
+const NOTHING_GIVEN = 'defaults';
+
+/** A problem with the value of an option, or with having none. */
+export function problemOf({ sources }: ReadOptions, path: OptionName, message: string): Problem {
+  return { source: sources[path] ?? NOTHING_GIVEN, path, message };
 }
 
 /**
@@ -40,49 +29,31 @@ interface Found {
  * as not given, since compose files pass on variables that nobody set.
  */
 export function readSources(given: Sources): ReadOptions {
-  const read: ReadOptions = { values: {}, sources: {}, problems: [], notices: [] };
-  const file = chooseFile(given, read);
+  const chosen = chooseFile(given);
+  const { problems, notices } = chosen;
+  const isBad = (name: OptionName): boolean => problems.some(({ path }) => path === name);
+  const read: ReadOptions = { values: {}, sources: {}, problems, notices, isBad };
   for (const name of OPTION_NAMES) {
     const known: Option = OPTIONS[name];
-    const found = known.commands.includes(given.command) ? find(name, given, file) : undefined;
+    // The file is chosen by then, and names no other.
+    const found =
+      name !== 'config' && known.commands.includes(given.command) ? find(name, given, chosen.file, read) : undefined;
     if (found !== undefined) accept(name, found, read);
   }
   return read;
 }
 
-function chooseFile(given: Sources, read: ReadOptions): ConfigFile | undefined {
-  const named = find('config', given, undefined)?.raw;
-  const path = typeof named === 'string' ? resolve(given.cwd, named) : findConfigFile(given);
-  if (path === undefined) return undefined;
-  const result = readConfigFile(path);
-  if (!result.ok) {
-    const problem = { source: path, path: '', message: result.message };
-    if (named === undefined) read.notices.push({ ...problem, message: `${result.message} and is left out` });
-    else read.problems.push(problem);
-    return undefined;
-  }
-  for (const key of Object.keys(result.file.values)) {
-    if (Object.hasOwn(OPTIONS, key) || KEYS_OF_OTHER_COMMANDS.has(key)) continue;
-    read.notices.push({ source: path, path: key, message: `${key} is no option and is left out` });
-  }
-  return result.file;
-}
-
-function find(name: OptionName, given: Sources, file: ConfigFile | undefined): Found | undefined {
+function find(name: OptionName, given: Sources, file: ConfigFile | undefined, read: ReadOptions): Found | undefined {
   const { variable }: Option = OPTIONS[name];
   const special = variable === undefined ? undefined : inVariable(variable.name, given, name, variable.read);
   if (special !== undefined && variable?.beatsFlag === true) return special;
   const own = () => variablesOf(name).map((each) => inVariable(each, given, name));
-  return inFlags(name, given) ?? own().find((found) => found !== undefined) ?? special ?? inFile(name, file);
-}
-
-/** `--no-x` may come as `no-x: true`, `noX: true` or, as commander has it, `x: false`. */
-function inFlags(name: OptionName, { flags }: Sources): Found | undefined {
-  const source = `--${name}`;
-  const raw = flags[name] ?? flags[camelCase(name)];
-  if (isGiven(raw)) return { source, raw };
-  if (name.startsWith('no-') && flags[camelCase(name.slice('no-'.length))] === false) return { source, raw: true };
-  return undefined;
+  return (
+    inFlags(name, given.flags) ??
+    own().find((found) => found !== undefined) ??
+    special ??
+    inFile(name, file, given.env, read)
+  );
 }
 
 function inVariable(
@@ -91,43 +62,34 @@ function inVariable(
   name: OptionName,
   read?: (text: string) => string,
 ): Found | undefined {
-  const text = env[variable];
-  if (!isGiven(text) || text === undefined) return undefined;
+  const text = textOf(env[variable]);
+  if (text === undefined) return undefined;
   const { kind }: Option = OPTIONS[name];
   return { source: variable, raw: kind.isList === true ? listOf(text) : (read?.(text) ?? text) };
 }
 
-function inFile(name: OptionName, file: ConfigFile | undefined): Found | undefined {
+/** Variables are put in only where the value is used: a file may name some that only other commands have. */
+function inFile(
+  name: OptionName,
+  file: ConfigFile | undefined,
+  env: Sources['env'],
+  read: ReadOptions,
+): Found | undefined {
   if (file === undefined || !Object.hasOwn(file.values, name)) return undefined;
-  const raw = file.values[name];
+  const { value, faults } = interpolate(file.values[name], env);
+  for (const fault of faults) read.problems.push({ source: file.source, path: name, message: `${name} ${fault}` });
+  if (faults.length > 0 || !isGiven(value)) return undefined;
   const { kind }: Option = OPTIONS[name];
-  if (!isGiven(raw)) return undefined;
-  return { source: file.path, raw: kind.isList === true && typeof raw === 'string' ? [raw] : raw };
+  return { source: file.source, raw: kind.isList === true ? itemsOf(value) : value };
 }
 
-function isGiven(raw: unknown): boolean {
-  if (raw === undefined || raw === null) return false;
-  if (typeof raw === 'string') return raw.trim() !== '';
-  return !Array.isArray(raw) || raw.some(isGiven);
-}
-
-function listOf(text: string): string[] {
-  return text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-}
-
-function camelCase(name: string): string {
-  return name.replace(/-(.)/g, (_match, letter: string) => letter.toUpperCase());
+function itemsOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.filter(isGiven);
+  return typeof value === 'string' ? listOf(value) : value;
 }
 
 function accept(name: OptionName, { source, raw }: Found, read: ReadOptions): void {
-  const { kind, ignored, refused, isSecret }: Option = OPTIONS[name];
-  if (refused !== undefined) {
-    read.problems.push({ source, path: name, message: refused });
-    return;
-  }
+  const { kind, ignored, isSecret }: Option = OPTIONS[name];
   const result = kind.schema.safeParse(raw);
   if (!result.success) {
     const shown = isSecret === true ? '' : `, found ${withoutPasswords(JSON.stringify(raw))}`;

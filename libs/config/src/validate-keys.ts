@@ -1,18 +1,21 @@
+import type { RoleName } from './config.ts';
 import type { OptionName } from './options.ts';
 import type { Problem } from './problem.ts';
-import type { ReadOptions } from './read-sources.ts';
+import { problemOf, type ReadOptions } from './read-sources.ts';
 
 const PREFIX = /^signkey-\w+-/;
-const NOTHING_GIVEN = 'defaults';
 
-/** What `start` asks of keys, in the words that scripts know (http-api.md 4.4). Values are never quoted. */
-export function keyProblems({ values, sources }: ReadOptions, badOptions: ReadonlySet<string>): Problem[] {
-  const sourceOf = (name: OptionName): string => sources[name] ?? NOTHING_GIVEN;
-  const problem = (path: OptionName, message: string): Problem => ({ source: sourceOf(path), path, message });
+/**
+ * What servers outside of `dev` ask of keys, in the words that scripts know (http-api.md 4.4). Values are never quoted.
+ * Event keys are asked for where events come in: without any, whoever knows the address could send some.
+ */
+export function keyProblems(read: ReadOptions, roles: readonly RoleName[]): Problem[] {
+  const { values } = read;
+  const problem = (path: OptionName, message: string): Problem => problemOf(read, path, message);
   const problems: Problem[] = [];
   const signingKey = values['signing-key'];
   if (signingKey === undefined) {
-    if (!badOptions.has('signing-key')) problems.push(problem('signing-key', 'signing-key is required'));
+    if (!read.isBad('signing-key')) problems.push(problem('signing-key', 'signing-key is required'));
   } else {
     problems.push(...hexFaults(signingKey).map((fault) => problem('signing-key', `signing-key ${fault}`)));
   }
@@ -20,7 +23,7 @@ export function keyProblems({ values, sources }: ReadOptions, badOptions: Readon
     const faults = hexFaults(fallback);
     problems.push(...faults.map((fault) => problem('signing-key-fallback', `signing-key-fallback ${fault}`)));
   }
-  if (values['event-key'] === undefined && !badOptions.has('event-key')) {
+  if (roles.includes('event-api') && values['event-key'] === undefined && !read.isBad('event-key')) {
     problems.push(problem('event-key', 'at least one event-key is required'));
   }
   return problems;
