@@ -28,6 +28,7 @@ const commands = {
   lint: { needs: [install], script: ['node_modules/oxlint/bin/oxlint'] },
   dependencies: { needs: [install], script: ['tools/check-dependencies.ts'] },
   format: { needs: [install], script: ['node_modules/oxfmt/bin/oxfmt', '.'] },
+  'image-tree': { needs: [install, generate, compile], script: ['tools/deployment/image-tree.ts'] },
   conformance: { needs: [install], script: ['tools/conformance.ts'] },
 };
 
