@@ -21,24 +21,28 @@ const DAY_MS = 24 * HOUR_MS;
 
 export interface Surroundings {
   command: Command;
+  /** `dev` also for `serve --dev`. */
+  mode: Command;
   cwd: string;
   isTerminal: boolean;
 }
 
 /** Valid values and the defaults of all others, split by who needs them. */
 export function buildConfig(around: Surroundings, values: OptionValues, roles: readonly RoleName[]): Config {
-  const isDev = around.command === 'dev';
+  const isDev = around.mode === 'dev';
   const retryIntervalS = values['retry-interval'] ?? DEFAULTS.retryIntervalS;
   return {
-    mode: around.command,
+    mode: around.mode,
     roles,
     http: {
       host: values.host ?? (isDev ? DEFAULTS.hostDev : DEFAULTS.hostServer),
       port: values.port ?? DEFAULTS.port,
     },
-    auth: { signingKeys: signingKeys(values), eventKeys: unique(values['event-key'] ?? []) },
+    auth: isDev
+      ? { signingKeys: [], eventKeys: [] }
+      : { signingKeys: signingKeys(values), eventKeys: unique(values['event-key'] ?? []) },
     data: dataConfig(around, values),
-    sync: syncConfig(isDev, values),
+    sync: syncConfig(around, values),
     executor: {
       concurrency: values['queue-workers'] ?? DEFAULTS.queueWorkers,
       ...(retryIntervalS > 0 && { retryIntervalMs: retryIntervalS * SECOND_MS }),
@@ -56,7 +60,7 @@ export function buildConfig(around: Surroundings, values: OptionValues, roles: r
     },
     telemetry: telemetryConfig(values),
     drainMs: (values['drain-seconds'] ?? DEFAULTS.drainS) * SECOND_MS,
-    sample: isDev && values.sample === true,
+    sample: values.sample === true,
   };
 }
 
@@ -66,22 +70,23 @@ function signingKeys(values: OptionValues): string[] {
 }
 
 /** `dev` forgets everything, unless it is told to keep it or where. */
-function dataConfig({ command, cwd }: Surroundings, values: OptionValues): DataConfig {
+function dataConfig({ mode, cwd }: Surroundings, values: OptionValues): DataConfig {
   const named = values['data-dir'];
-  if (command === 'dev' && named === undefined && values.persist !== true) {
+  if (mode === 'dev' && named === undefined && values.persist !== true) {
     return { dir: join(tmpdir(), `perdure-dev-${randomUUID()}`), isTemporary: true };
   }
   return { dir: resolve(cwd, named ?? DEFAULTS.dataDir), isTemporary: false };
 }
 
-function syncConfig(isDev: boolean, values: OptionValues): SyncConfig {
-  const byDefaultS = isDev ? DEFAULTS.pollIntervalDevS : DEFAULTS.pollIntervalServerS;
+/** Only the command `dev` is known to run on the machine of its applications. */
+function syncConfig({ command, mode }: Surroundings, values: OptionValues): SyncConfig {
+  const byDefaultS = mode === 'dev' ? DEFAULTS.pollIntervalDevS : DEFAULTS.pollIntervalServerS;
   const intervalS = values['poll-interval'] ?? byDefaultS;
   return {
     urls: unique(values['sdk-url'] ?? []),
     poll: intervalS > 0 && values['no-poll'] !== true,
     pollIntervalMs: intervalS * SECOND_MS,
-    discovery: isDev && values['no-discovery'] !== true,
+    discovery: command === 'dev' && values['no-discovery'] !== true,
   };
 }
 

@@ -415,6 +415,22 @@ describe('serve', () => {
     ]);
   });
 
+  test('--dev is like the command dev, and nothing but a flag', () => {
+    const dev = load({ ...serve('api', 'runner'), flags: { ...KEYS, ...SERVICES, dev: true } });
+
+    expect(dev).toMatchObject({
+      mode: 'dev',
+      roles: ['runner', 'api'],
+      http: { host: '127.0.0.1' },
+      auth: { signingKeys: [], eventKeys: [] },
+      data: { isTemporary: true },
+      sync: { poll: true, discovery: false },
+    });
+    writeFile(join(cwd, 'perdure.yaml'), 'dev: true');
+    const env = { INNGEST_DEV: '1', PERDURE_DEV: '1' };
+    expect(problemsOf({ ...serve('runner'), flags: SERVICES, env })).toEqual(['defaults: signing-key is required']);
+  });
+
   test('needs event keys only where events come in', () => {
     const flags = { ...SERVICES, 'signing-key': 'abcd' };
 

@@ -33,16 +33,16 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   const { command, cwd, isTerminal = false } = input;
   const read = readSources(input);
   const { roles, problems: roleProblems } = readRoles(command, input.roles ?? []);
-  const isRolesKnown = roleProblems.length === 0;
+  const mode = read.values.dev === true ? 'dev' : command;
   const problems = [
     ...roleProblems,
     ...read.problems,
-    ...(command === 'dev' ? [] : keyProblems(read, roles)),
+    ...(mode === 'dev' ? [] : keyProblems(read, roles)),
     // Roles that were misspelt are not known to be elsewhere.
-    ...serviceProblems(read, isRolesKnown ? roles : undefined),
+    ...serviceProblems(read, roleProblems.length === 0 ? roles : undefined),
   ];
   if (problems.length > 0) return { ok: false, problems, notices: read.notices };
-  const config = freeze(buildConfig({ command, cwd, isTerminal }, read.values, roles));
+  const config = freeze(buildConfig({ command, mode, cwd, isTerminal }, read.values, roles));
   return { ok: true, config, notices: read.notices };
 }
 

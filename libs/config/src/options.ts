@@ -40,6 +40,8 @@ export interface Option<T = unknown> {
   isSecret?: true;
   /** Known elsewhere and without meaning here: accepted, with this notice. */
   ignored?: string;
+  /** Read from the command line only. */
+  isFlagOnly?: true;
   /** A variable of another name; `beatsFlag` puts it above the command line. */
   variable?: { name: string; beatsFlag?: true; read?: (text: string) => string };
 }
@@ -62,6 +64,13 @@ const OWN_TRACES = 'the address of a collector is given by otlp-endpoint here';
  */
 export const OPTIONS = {
   config: option({ kind: anyText, commands: ALL, short: 'c', description: 'config file (JSON, YAML or CUE)' }),
+  dev: option({
+    kind: onOff,
+    commands: ['serve'],
+    description: 'check no keys, as the command dev: for tests, in networks that nobody else is in',
+    // In a variable it would open a server whose surroundings are those of an application: SDKs know INNGEST_DEV.
+    isFlagOnly: true,
+  }),
   host: option({
     kind: anyText,
     commands: [...SERVERS, 'healthcheck'],
@@ -265,8 +274,10 @@ export const OPTION_NAMES: readonly OptionName[] = namesOf(OPTIONS);
 /** Keys that a shared config file has for other commands. */
 export const KEYS_OF_OTHER_COMMANDS = new Set(['prod', 'api-host', 'api-port']);
 
-/** The variables that set an option, the stronger one first. */
+/** The variables that set an option, the stronger one first, but for one with a name of its own. */
 export function variablesOf(name: OptionName): string[] {
+  const { isFlagOnly }: Option = OPTIONS[name];
+  if (isFlagOnly === true) return [];
   const suffix = name.replaceAll('-', '_').toUpperCase();
   return [`PERDURE_${suffix}`, `INNGEST_${suffix}`];
 }
@@ -290,11 +301,11 @@ export interface OptionDescription {
 /** The options of a command, in the order in which they are best listed. */
 export function optionsOf(command: CommandName): OptionDescription[] {
   return OPTION_NAMES.filter((name) => OPTIONS[name].commands.includes(command)).map((name) => {
-    const { kind, short, description, defaultText, ignored: notice, variable }: Option = OPTIONS[name];
+    const { kind, short, description, defaultText, ignored: notice }: Option = OPTIONS[name];
     return {
       name,
       ...(short !== undefined && { short }),
-      variables: [...variablesOf(name), ...(variable === undefined ? [] : [variable.name])],
+      variables: allVariablesOf(name),
       description,
       ...(defaultText !== undefined && {
         defaultText: typeof defaultText === 'string' ? defaultText : defaultText(command),
@@ -304,6 +315,11 @@ export function optionsOf(command: CommandName): OptionDescription[] {
       isHidden: notice !== undefined,
     };
   });
+}
+
+function allVariablesOf(name: OptionName): string[] {
+  const { variable }: Option = OPTIONS[name];
+  return [...variablesOf(name), ...(variable === undefined ? [] : [variable.name])];
 }
 
 function namesOf<T extends object>(table: T): (keyof T)[] {

@@ -75,11 +75,11 @@ function inFile(
   env: Sources['env'],
   read: ReadOptions,
 ): Found | undefined {
-  if (file === undefined || !Object.hasOwn(file.values, name)) return undefined;
+  const { kind, isFlagOnly }: Option = OPTIONS[name];
+  if (file === undefined || isFlagOnly === true || !Object.hasOwn(file.values, name)) return undefined;
   const { value, faults } = interpolate(file.values[name], env);
   for (const fault of faults) read.problems.push({ source: file.source, path: name, message: `${name} ${fault}` });
   if (faults.length > 0 || !isGiven(value)) return undefined;
-  const { kind }: Option = OPTIONS[name];
   return { source: file.source, raw: kind.isList === true ? itemsOf(value) : value };
 }
 
