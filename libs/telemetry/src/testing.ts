@@ -1,0 +1,1 @@
+export { recordingTelemetry, type RecordedSpan, type RecordingTelemetry } from './recording-telemetry.ts';
