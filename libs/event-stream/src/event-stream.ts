@@ -60,13 +60,21 @@ export interface EventStream {
   extend(group: GroupName, seqs: number[]): Promise<void>;
   /** Redeliver after `delayMs`; after `DELIVERIES_MAX` deliveries the message goes to the dead letters instead. */
   putBack(group: GroupName, seq: number, delayMs: number, reason: string): Promise<void>;
-  /** Messages given up on, oldest first. */
+  /** Messages given up on, oldest first. They stay until they are retried or dropped. */
   readDeadLetters(group: GroupName, messagesMax: number): Promise<DeadLetter[]>;
+  /**
+   * Appends the message of a dead letter again, with its ID, whatever was remembered of it, and removes the letter. Every
+   * group of its topic gets it, as with any repeated delivery. False: there is no such letter.
+   */
+  retryDeadLetter(group: GroupName, seq: number): Promise<boolean>;
+  /** Removes a dead letter for good. False: there is no such letter. */
+  dropDeadLetter(group: GroupName, seq: number): Promise<boolean>;
   /** Undelivered and unacknowledged messages of the group. */
   lag(group: GroupName): Promise<number>;
   /**
    * What was appended to the topic since an instant, acknowledged or not, after position `afterSeq`, in order: as far as
-   * it is still kept. To bring back what the store lost.
+   * it is still kept. At most `messagesMax`; only an empty answer says that there is no more. To bring back what the store
+   * lost.
    */
   readSince(topic: StreamTopic, since: EpochMs, afterSeq: number, messagesMax: number): Promise<StreamedMessage[]>;
   /** Pulls that wait answer with an empty array; every other call fails with STREAM_CLOSED. Repeating changes nothing. */

@@ -1,19 +1,27 @@
 import type { Clock, EpochMs } from '@perdure/domain';
 
-import { DELIVERIES_MAX, type Delivery } from '../../event-stream.ts';
+import { DELIVERIES_MAX, GROUPS, type Delivery, type GroupName, type StreamTopic } from '../../event-stream.ts';
+import type { MessageTail } from './message-tail.ts';
 import { PullWaiters } from './pull-waiters.ts';
 import { RedeliverySchedule } from './redelivery-schedule.ts';
 import type { Attempts, DeadLetter, StreamTables } from './stream-tables.ts';
 
-/** A pull ends with the message that exceeds this, so that large messages do not fill the memory. */
-const PULL_BYTES_MAX = 16 * 1024 * 1024;
+/** An answer ends with the message that exceeds this, so that large messages do not fill the memory. */
+export const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
 /** What the next commit must store for a group. */
 export interface GroupChanges {
   cursor: number;
-  acks: number[];
+  acks: [seq: number, StreamTopic][];
   attempts: [seq: number, Attempts][];
   deadLetters: [seq: number, DeadLetter][];
+}
+
+export interface GroupSettings {
+  tables: StreamTables;
+  tail: MessageTail;
+  clock: Clock;
+  ackWaitMs: number;
 }
 
 /**
@@ -25,9 +33,10 @@ export interface GroupChanges {
  * 3. The stored cursor is never ahead of what was delivered; below it, what has no `attempts` row counts as delivered once.
  */
 export class ConsumerGroup {
-  readonly name: string;
+  readonly name: GroupName;
+  readonly topics: readonly StreamTopic[];
   readonly waiters: PullWaiters;
-  readonly #tables: StreamTables;
+  readonly #tail: MessageTail;
   readonly #clock: Clock;
   readonly #ackWaitMs: number;
   readonly #schedule = new RedeliverySchedule();
@@ -37,23 +46,23 @@ export class ConsumerGroup {
   readonly #attempts = new Map<number, Attempts>();
   /** Put back before this process: found in the schedule, not among the fresh. */
   readonly #restored = new Set<number>();
-  readonly #unsavedAcks = new Set<number>();
+  readonly #unsavedAcks = new Map<number, StreamTopic>();
   readonly #unsavedAttempts = new Map<number, Attempts>();
   readonly #unsavedDeadLetters = new Map<number, DeadLetter>();
   /** The next fresh message. */
   #cursor = 0;
-  /** Undefined until the group is on the disk. */
-  #savedCursor: number | undefined;
+  #savedCursor: number;
   /** An earlier process may have delivered what lies below. */
   readonly #recoveredBelow: number;
 
-  constructor(name: string, { tables, clock, ackWaitMs }: { tables: StreamTables; clock: Clock; ackWaitMs: number }) {
+  constructor(name: GroupName, { tables, tail, clock, ackWaitMs }: GroupSettings) {
     this.name = name;
-    this.#tables = tables;
+    this.topics = GROUPS[name];
+    this.#tail = tail;
     this.#clock = clock;
     this.#ackWaitMs = ackWaitMs;
-    this.#savedCursor = tables.findCursor(name);
-    this.#recoveredBelow = this.#savedCursor ?? 0;
+    this.#savedCursor = tables.findCursor(name) ?? 0;
+    this.#recoveredBelow = this.#savedCursor;
     this.waiters = new PullWaiters(clock);
     for (const seq of tables.acksOf(name)) this.#acked.add(seq);
     for (const [seq, attempts] of tables.attemptsOf(name)) this.#restore(seq, attempts);
@@ -63,8 +72,9 @@ export class ConsumerGroup {
     return this.#acked.size;
   }
 
-  hasAcked(seq: number): boolean {
-    return this.#acked.has(seq);
+  /** Whether the group does not need the message any more. */
+  isDoneWith(seq: number, topic: StreamTopic): boolean {
+    return this.#acked.has(seq) || !this.topics.includes(topic);
   }
 
   hasAttempts(seq: number): boolean {
@@ -80,7 +90,7 @@ export class ConsumerGroup {
       taken.push(delivery);
       bytes += delivery.body.length;
       this.#hold(delivery, now);
-      return taken.length < messagesMax && bytes < PULL_BYTES_MAX;
+      return taken.length < messagesMax && bytes < ANSWER_BYTES_MAX;
     };
     if (this.#takeDue(now, deliver)) this.#takeFresh(committedSeq, deliver);
     return taken;
@@ -91,10 +101,17 @@ export class ConsumerGroup {
   }
 
   ack(seq: number): void {
-    if (this.#acked.has(seq) || !this.#tables.hasMessage(seq)) return;
+    const topic = this.#tail.findTopic(seq);
+    if (topic === undefined || this.isDoneWith(seq, topic)) return;
     this.#schedule.remove(seq);
     this.#acked.add(seq);
-    this.#unsavedAcks.add(seq);
+    this.#unsavedAcks.set(seq, topic);
+  }
+
+  /** The ack wait of what is in hand starts anew. */
+  extend(seq: number): void {
+    const held = this.#schedule.inHand(seq);
+    if (held !== undefined) this.#schedule.hold({ ...held, at: this.#clock.now() + this.#ackWaitMs });
   }
 
   /** False when the message is not in hand: then nothing changes. */
@@ -113,7 +130,7 @@ export class ConsumerGroup {
 
   changes(): GroupChanges {
     return {
-      cursor: Math.max(this.#cursor, this.#savedCursor ?? 0),
+      cursor: Math.max(this.#cursor, this.#savedCursor),
       acks: [...this.#unsavedAcks],
       attempts: [...this.#unsavedAttempts],
       deadLetters: [...this.#unsavedDeadLetters],
@@ -122,7 +139,6 @@ export class ConsumerGroup {
 
   get hasChanges(): boolean {
     return (
-      this.#savedCursor === undefined ||
       this.#cursor > this.#savedCursor ||
       this.#unsavedAcks.size + this.#unsavedAttempts.size + this.#unsavedDeadLetters.size > 0
     );
@@ -131,14 +147,14 @@ export class ConsumerGroup {
   /** These changes are on the disk. What changed again meanwhile stays for the next commit. */
   saved({ cursor, acks, attempts, deadLetters }: GroupChanges): void {
     this.#savedCursor = cursor;
-    for (const seq of acks) this.#unsavedAcks.delete(seq);
+    for (const [seq] of acks) this.#unsavedAcks.delete(seq);
     for (const [seq, value] of attempts) {
       if (this.#unsavedAttempts.get(seq) === value) this.#unsavedAttempts.delete(seq);
     }
     for (const [seq] of deadLetters) this.#unsavedDeadLetters.delete(seq);
   }
 
-  /** The message is gone: every group has acknowledged it. */
+  /** The message is gone: every group of its topic has acknowledged it. */
   forget(seq: number): void {
     this.#acked.delete(seq);
     this.#attempts.delete(seq);
@@ -162,17 +178,17 @@ export class ConsumerGroup {
         this.#giveUp(seq, deliveries, `not acknowledged within ${this.#ackWaitMs} ms`);
         continue;
       }
-      const message = this.#tables.findMessage(seq);
+      const message = this.#tail.find(seq);
       if (message === undefined) continue;
       if (!deliver({ ...message, deliveryCount: deliveries + 1 })) return false;
     }
   }
 
   #takeFresh(committedSeq: number, deliver: (delivery: Delivery) => boolean): void {
-    for (const message of this.#tables.messagesBetween(this.#cursor, committedSeq)) {
-      const { seq } = message;
+    for (const message of this.#tail.between(this.#cursor, committedSeq)) {
+      const { seq, topic } = message;
       this.#cursor = seq + 1;
-      if (this.#acked.has(seq) || this.#restored.has(seq)) continue;
+      if (this.isDoneWith(seq, topic) || this.#restored.has(seq)) continue;
       if (!deliver({ ...message, deliveryCount: this.#deliveriesBefore(seq) + 1 })) return;
     }
     this.#cursor = Math.max(this.#cursor, committedSeq + 1);
@@ -196,7 +212,7 @@ export class ConsumerGroup {
   }
 
   #giveUp(seq: number, deliveries: number, reason: string): void {
-    const message = this.#tables.findMessage(seq);
+    const message = this.#tail.find(seq);
     if (message === undefined) return;
     this.#unsavedDeadLetters.set(seq, { ...message, deliveryCount: deliveries, reason });
     this.ack(seq);

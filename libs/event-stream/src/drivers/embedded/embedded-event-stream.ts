@@ -1,11 +1,22 @@
 import { checkFreeSpace, lockFolder, sqliteFolderError, type FolderLock } from '@perdure/data-folder';
-import { assert, type Clock } from '@perdure/domain';
+import { assert, type Clock, type EpochMs } from '@perdure/domain';
 
+import { assertMessages } from '../../assert-messages.ts';
 import { EventStreamError } from '../../event-stream-error.ts';
-import type { Delivery, EventStream, StreamMessage } from '../../event-stream.ts';
+import {
+  GROUP_NAMES,
+  type DeadLetter,
+  type Delivery,
+  type EventStream,
+  type GroupName,
+  type StreamedMessage,
+  type StreamMessage,
+  type StreamTopic,
+} from '../../event-stream.ts';
 import { CommitLoop, type Commitable } from './commit-loop.ts';
-import { ConsumerGroup } from './consumer-group.ts';
+import { ANSWER_BYTES_MAX, ConsumerGroup } from './consumer-group.ts';
 import { DedupIndex } from './dedup-index.ts';
+import { MessageTail } from './message-tail.ts';
 import { StreamFile } from './stream-file.ts';
 import { StreamLog, type Append } from './stream-log.ts';
 import type { StreamTables } from './stream-tables.ts';
@@ -17,8 +28,6 @@ const DEDUP_WINDOW_MS_DEFAULT = 120_000;
 /** Acknowledgements share the next append's commit; without one they wait this long. A lost one only redelivers. */
 const LAZY_COMMIT_MS = 100;
 const LAZY_RETRY_MS = 1_000;
-/** Longer ones would spread over several pages each. */
-const ID_CHARS_MAX = 600;
 
 export interface EmbeddedEventStreamOptions {
   /** A folder of its own; created when there is none. */
@@ -63,48 +72,50 @@ type WaitingAppend = Append & Commitable;
  * Modes: open, closed. Every write goes through one commit at a time: a transaction on this thread, which does not wait
  * for the disk, and a flush on another one.
  *
- * 1. A group is on the disk before it is given anything, so that no message is dropped that it has not acknowledged.
- * 2. A change of a group that nobody waits for is on the disk with the next commit, at most `LAZY_COMMIT_MS` later, and
- *    in any case when the stream is closed.
+ * A change of a group that nobody waits for is on the disk with the next commit, at most `LAZY_COMMIT_MS` later, and
+ * in any case when the stream is closed.
  */
 class EmbeddedEventStream implements EventStream {
   readonly #clock: Clock;
-  readonly #ackWaitMs: number;
   readonly #lock: FolderLock;
   readonly #file: StreamFile;
   readonly #tables: StreamTables;
   readonly #log: StreamLog;
   readonly #commits = new CommitLoop<WaitingAppend>((appends) => this.#commit(appends));
-  readonly #groups = new Map<string, ConsumerGroup>();
-  readonly #newGroups = new Map<string, Promise<ConsumerGroup>>();
+  readonly #groups: Record<GroupName, ConsumerGroup>;
+  readonly #allGroups: ConsumerGroup[];
   #cancelLazyCommit: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: EmbeddedEventStreamOptions, lock: FolderLock, file: StreamFile) {
     const { path, clock, ackWaitMs = ACK_WAIT_MS_DEFAULT, dedupWindowMs = DEDUP_WINDOW_MS_DEFAULT } = options;
     this.#clock = clock;
-    this.#ackWaitMs = ackWaitMs;
     this.#lock = lock;
     this.#file = file;
     this.#tables = file.tables;
-    this.#log = new StreamLog({ path, file, dedup: new DedupIndex(file.tables, dedupWindowMs, clock.now()) });
-    for (const name of file.tables.groups()) this.#groups.set(name, this.#openGroup(name));
+    const tail = new MessageTail(file.tables, file.tables.findFact('lastSeq') ?? 0);
+    const dedup = new DedupIndex(file.tables, dedupWindowMs, clock.now());
+    this.#log = new StreamLog({ path, file, dedup, tail });
+    const settings = { tables: file.tables, tail, clock, ackWaitMs };
+    this.#groups = {
+      runner: new ConsumerGroup('runner', settings),
+      recorder: new ConsumerGroup('recorder', settings),
+    };
+    this.#allGroups = GROUP_NAMES.map((name) => this.#groups[name]);
   }
 
   async append(messages: StreamMessage[]): Promise<{ appended: number; duplicates: number }> {
     this.#assertOpen();
-    for (const { id } of messages) {
-      assert(id.length > 0 && id.length <= ID_CHARS_MAX, `a message ID has 1 to ${ID_CHARS_MAX} characters`, { id });
-    }
-    const { appended, duplicates } = await this.#commitWith(messages);
+    assertMessages(messages);
+    const { appended, duplicates } = await this.#commitWith({ messages });
     return { appended, duplicates };
   }
 
-  async pull(name: string, messagesMax: number, signal: AbortSignal): Promise<Delivery[]> {
+  async pull(name: GroupName, messagesMax: number, signal: AbortSignal): Promise<Delivery[]> {
     this.#assertOpen();
     assert(messagesMax > 0, 'a pull takes at least one message', { messagesMax });
-    const group = await this.#knownGroup(name);
-    if (signal.aborted || this.#closing !== undefined) return [];
+    if (signal.aborted) return [];
+    const group = this.#groups[name];
     const deliveries = group.take(this.#log.committedSeq, messagesMax);
     this.#commitLater(LAZY_COMMIT_MS);
     if (deliveries.length > 0) return deliveries;
@@ -113,31 +124,63 @@ class EmbeddedEventStream implements EventStream {
     return pulled;
   }
 
-  async ack(name: string, seqs: number[]): Promise<void> {
+  async ack(name: GroupName, seqs: number[]): Promise<void> {
     this.#assertOpen();
-    const group = await this.#knownGroup(name);
-    for (const seq of seqs) group.ack(seq);
+    for (const seq of seqs) this.#groups[name].ack(seq);
     this.#commitLater(LAZY_COMMIT_MS);
   }
 
-  async putBack(name: string, seq: number, delayMs: number, reason: string): Promise<void> {
+  async extend(name: GroupName, seqs: number[]): Promise<void> {
     this.#assertOpen();
-    const group = await this.#knownGroup(name);
-    if (!group.putBack(seq, delayMs, reason)) return;
+    const group = this.#groups[name];
+    for (const seq of seqs) group.extend(seq);
     this.#serve(group);
-    await this.#commitWith([]);
   }
 
-  async readDeadLetters(name: string, messagesMax: number): Promise<(Delivery & { reason: string })[]> {
+  async putBack(name: GroupName, seq: number, delayMs: number, reason: string): Promise<void> {
+    this.#assertOpen();
+    const group = this.#groups[name];
+    if (!group.putBack(seq, delayMs, reason)) return;
+    this.#serve(group);
+    await this.#commitWith({});
+  }
+
+  async readDeadLetters(name: GroupName, messagesMax: number): Promise<DeadLetter[]> {
     this.#assertOpen();
     // Those given up on by now are on the disk then.
-    await this.#commitWith([]);
+    await this.#commitWith({});
     return this.#tables.deadLettersOf(name, messagesMax);
   }
 
-  async lag(name: string): Promise<number> {
+  retryDeadLetter(group: GroupName, seq: number): Promise<boolean> {
+    return this.#takeLetter(group, seq, true);
+  }
+
+  dropDeadLetter(group: GroupName, seq: number): Promise<boolean> {
+    return this.#takeLetter(group, seq, false);
+  }
+
+  async lag(name: GroupName): Promise<number> {
     this.#assertOpen();
-    return this.#log.storedCount - (this.#groups.get(name)?.ackedCount ?? 0);
+    const { topics, ackedCount } = this.#groups[name];
+    return topics.reduce((sum, topic) => sum + this.#log.storedCount(topic), -ackedCount);
+  }
+
+  async readSince(
+    topic: StreamTopic,
+    since: EpochMs,
+    afterSeq: number,
+    messagesMax: number,
+  ): Promise<StreamedMessage[]> {
+    this.#assertOpen();
+    const found: StreamedMessage[] = [];
+    let bytes = 0;
+    for (const message of this.#tables.messagesSince(topic, since, afterSeq + 1, this.#log.committedSeq)) {
+      found.push(message);
+      bytes += message.body.length;
+      if (found.length >= messagesMax || bytes >= ANSWER_BYTES_MAX) break;
+    }
+    return found;
   }
 
   close(): Promise<void> {
@@ -145,7 +188,14 @@ class EmbeddedEventStream implements EventStream {
     return this.#closing;
   }
 
-  #commitWith(messages: StreamMessage[]): Promise<Append> {
+  async #takeLetter(group: GroupName, seq: number, isRetried: boolean): Promise<boolean> {
+    this.#assertOpen();
+    const letter = { group, seq, isRetried, wasThere: false };
+    await this.#commitWith({ letter });
+    return letter.wasThere;
+  }
+
+  #commitWith({ messages = [], letter }: Partial<Pick<Append, 'messages' | 'letter'>>): Promise<Append> {
     let bytes = 0;
     for (const { body } of messages) bytes += body.length;
     return new Promise((resolve, reject) => {
@@ -154,6 +204,7 @@ class EmbeddedEventStream implements EventStream {
         bytes,
         appended: 0,
         duplicates: 0,
+        ...(letter === undefined ? {} : { letter }),
         resolve: () => resolve(append),
         reject,
       };
@@ -164,17 +215,17 @@ class EmbeddedEventStream implements EventStream {
   async #commit(appends: Append[]): Promise<void> {
     this.#cancelLazyCommit?.();
     this.#cancelLazyCommit = undefined;
-    await this.#log.commit(appends, [...this.#groups.values()], this.#clock.now());
-    for (const group of this.#groups.values()) this.#serve(group);
+    await this.#log.commit(appends, this.#allGroups, this.#clock.now());
+    for (const group of this.#allGroups) this.#serve(group);
   }
 
   /** Sees to it that changes of groups reach the disk, when there are any and nobody else does. */
   #commitLater(delayMs: number): void {
     if (this.#cancelLazyCommit !== undefined || this.#closing !== undefined) return;
-    if (![...this.#groups.values()].some((group) => group.hasChanges)) return;
+    if (!this.#allGroups.some((group) => group.hasChanges)) return;
     this.#cancelLazyCommit = this.#clock.schedule(this.#clock.now() + delayMs, () => {
       this.#cancelLazyCommit = undefined;
-      this.#commitWith([]).catch(() => this.#commitLater(LAZY_RETRY_MS));
+      this.#commitWith({}).catch(() => this.#commitLater(LAZY_RETRY_MS));
     });
   }
 
@@ -185,37 +236,11 @@ class EmbeddedEventStream implements EventStream {
     this.#commitLater(LAZY_COMMIT_MS);
   }
 
-  #knownGroup(name: string): ConsumerGroup | Promise<ConsumerGroup> {
-    const known = this.#groups.get(name);
-    // A group whose first commit is still under way is in both maps.
-    const registering = this.#newGroups.get(name);
-    return registering ?? known ?? this.#register(name);
-  }
-
-  #register(name: string): Promise<ConsumerGroup> {
-    const group = this.#openGroup(name);
-    this.#groups.set(name, group);
-    const registering = this.#commitWith([]).then(
-      () => group,
-      (error: unknown) => {
-        this.#groups.delete(name);
-        throw error;
-      },
-    );
-    const settled = registering.finally(() => this.#newGroups.delete(name));
-    this.#newGroups.set(name, settled);
-    return settled;
-  }
-
-  #openGroup(name: string): ConsumerGroup {
-    return new ConsumerGroup(name, { tables: this.#tables, clock: this.#clock, ackWaitMs: this.#ackWaitMs });
-  }
-
   async #close(): Promise<void> {
     this.#cancelLazyCommit?.();
-    for (const group of this.#groups.values()) group.waiters.close();
+    for (const group of this.#allGroups) group.waiters.close();
     try {
-      await this.#commitWith([]);
+      await this.#commitWith({});
       await this.#commits.idle();
     } finally {
       await this.#file.close().finally(() => this.#lock.release());

@@ -36,7 +36,7 @@ export class StreamFile {
       const damage = bytesOf(file) <= CHECKED_BYTES_MAX ? tables.findDamage() : undefined;
       if (damage !== undefined) throw damagedFolder(path, damage);
       // Reading opens the log, if nothing has yet.
-      tables.groups();
+      tables.migrate();
       const wal = new Wal(tables, file);
       await flushFolder(path);
       return new StreamFile(tables, wal);

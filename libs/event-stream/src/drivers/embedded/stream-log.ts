@@ -2,30 +2,39 @@ import { diskFullError, sqliteFolderError } from '@perdure/data-folder';
 import type { EpochMs } from '@perdure/domain';
 
 import { EventStreamError } from '../../event-stream-error.ts';
-import type { StreamMessage } from '../../event-stream.ts';
+import type { GroupName, StreamMessage, StreamTopic } from '../../event-stream.ts';
 import type { ConsumerGroup, GroupChanges } from './consumer-group.ts';
 import type { DedupIndex } from './dedup-index.ts';
+import type { MessageTail } from './message-tail.ts';
 import type { StreamFile } from './stream-file.ts';
-import type { StreamTables } from './stream-tables.ts';
+import type { LoggedMessage, StreamTables } from './stream-tables.ts';
 
 /** Messages of one call of `append`; the counts are filled in when the commit is put together. */
 export interface Append {
   messages: StreamMessage[];
   appended: number;
   duplicates: number;
+  letter?: LetterRemoval;
 }
 
-/** The newest message, and how many there are that some group has not acknowledged. */
-interface Extent {
+/** A dead letter that goes, or goes back into the stream; `wasThere` is filled in when the commit is put together. */
+export interface LetterRemoval {
+  group: GroupName;
+  seq: number;
+  isRetried: boolean;
+  wasThere: boolean;
+}
+
+/** The newest message, and how many there are by topic that some group has not acknowledged. */
+interface Extent extends Record<StreamTopic, number> {
   lastSeq: number;
-  messages: number;
 }
 
 /**
  * What is on the disk. `commit` must not be called again before it has settled.
  *
  * 1. `seq` has no gaps: it is given out while a transaction is put together, and given out again when that failed.
- * 2. A message stays until every known group has acknowledged it, and is deleted in the commit of the last of these
+ * 2. A message stays until every group of its topic has acknowledged it, and is deleted in the commit of the last of these
  *    acknowledgements: what is found when the folder is opened is still to be delivered to somebody.
  * 3. A commit that was written and could not be flushed counts for nothing, until a later flush has it as well:
  *    its messages are not delivered, its acknowledgements are written again, its IDs are known and answered after a flush.
@@ -35,17 +44,20 @@ export class StreamLog {
   readonly #file: StreamFile;
   readonly #tables: StreamTables;
   readonly #dedup: DedupIndex;
+  readonly #tail: MessageTail;
   #written: Extent;
   #flushed: Extent;
 
-  constructor({ path, file, dedup }: { path: string; file: StreamFile; dedup: DedupIndex }) {
+  constructor({ path, file, dedup, tail }: LogParts) {
     this.#path = path;
     this.#file = file;
     this.#tables = file.tables;
     this.#dedup = dedup;
+    this.#tail = tail;
     this.#written = {
       lastSeq: file.tables.findFact('lastSeq') ?? 0,
-      messages: file.tables.findFact('messages') ?? 0,
+      events: file.tables.findFact('events') ?? 0,
+      records: file.tables.findFact('records') ?? 0,
     };
     this.#flushed = this.#written;
   }
@@ -55,9 +67,9 @@ export class StreamLog {
     return this.#flushed.lastSeq;
   }
 
-  /** Messages that some group has not acknowledged. */
-  get storedCount(): number {
-    return this.#flushed.messages;
+  /** Messages of a topic that some group has not acknowledged. */
+  storedCount(topic: StreamTopic): number {
+    return this.#flushed[topic];
   }
 
   /** Stores new messages and the changes of the groups: all of it, on the disk, or nothing. */
@@ -65,18 +77,21 @@ export class StreamLog {
     const changes = groups.filter((group) => group.hasChanges).map((group) => ({ group, ...group.changes() }));
     const dropped = findDropped(groups, changes);
     try {
-      const fresh = this.#findFresh(appends);
-      if (fresh.size > 0 || changes.length > 0) this.#write({ fresh, changes, dropped, groups, now });
+      const letters = this.#findLetters(appends);
+      const fresh = [...this.#findFresh(appends), ...letters.filter(({ isRetried }) => isRetried)];
+      if (fresh.length + changes.length + letters.length > 0) {
+        this.#write({ fresh, changes, dropped, groups, letters, now });
+      }
       await this.#file.flush();
     } catch (error) {
       throw await explain(this.#path, error);
     }
     this.#flushed = this.#written;
     for (const change of changes) change.group.saved(change);
-    for (const group of groups) for (const seq of dropped) group.forget(seq);
+    for (const group of groups) for (const seq of dropped.keys()) group.forget(seq);
   }
 
-  #findFresh(appends: Append[]): Map<string, StreamMessage> {
+  #findFresh(appends: Append[]): StreamMessage[] {
     const fresh = new Map<string, StreamMessage>();
     for (const append of appends) {
       for (const message of append.messages) {
@@ -86,38 +101,56 @@ export class StreamLog {
       }
       append.appended = append.messages.length - append.duplicates;
     }
-    return fresh;
+    return [...fresh.values()];
   }
 
-  #write({ fresh, changes, dropped, groups, now }: Transaction): void {
+  /** Each once, however often it is asked for. */
+  #findLetters(appends: Append[]): FoundLetter[] {
+    const found = new Map<string, FoundLetter>();
+    for (const { letter } of appends) {
+      if (letter === undefined) continue;
+      const { group, seq, isRetried } = letter;
+      const key = `${group} ${seq}`;
+      const message = found.has(key) ? undefined : this.#tables.findDeadLetter(group, seq);
+      letter.wasThere = message !== undefined;
+      if (message !== undefined) found.set(key, { ...message, group, isRetried });
+    }
+    return [...found.values()];
+  }
+
+  #write({ fresh, changes, dropped, groups, letters, now }: Transaction): void {
     const generation = this.#dedup.generationAt(now);
+    const logged = fresh.map(({ id, topic, body }, index) => {
+      return { seq: this.#written.lastSeq + 1 + index, id, topic, body, appendedAt: now };
+    });
     this.#written = this.#file.write(() => {
-      const lastSeq = this.#writeMessages([...fresh.values()], now);
+      for (const message of logged) this.#tables.putMessage(message);
       for (const change of changes) this.#writeChanges(change, dropped);
-      let removed = 0;
-      for (const seq of dropped) if (this.#drop(seq, groups)) removed++;
-      this.#dedup.write(fresh.keys(), generation);
-      return this.#writeExtent({ lastSeq, messages: this.#written.messages + fresh.size - removed });
+      for (const { group, seq } of letters) this.#tables.removeDeadLetter(group, seq);
+      const extent = { ...this.#written, lastSeq: this.#written.lastSeq + logged.length };
+      for (const { topic } of logged) extent[topic]++;
+      for (const [seq, topic] of dropped) if (this.#drop(seq, groups)) extent[topic]--;
+      this.#dedup.write(
+        fresh.map(({ id }) => id),
+        generation,
+      );
+      return this.#writeExtent(extent);
     });
     this.#dedup.committed(generation);
-  }
-
-  /** Answers the `seq` of the last one. */
-  #writeMessages(messages: StreamMessage[], appendedAt: EpochMs): number {
-    let seq = this.#written.lastSeq;
-    for (const { id, body } of messages) this.#tables.putMessage({ seq: ++seq, id, body, appendedAt });
-    return seq;
+    for (const message of logged) this.#tail.add(message);
+    for (const seq of dropped.keys()) this.#tail.remove(seq);
   }
 
   #writeExtent(extent: Extent): Extent {
-    if (extent.lastSeq !== this.#written.lastSeq) this.#tables.putFact('lastSeq', extent.lastSeq);
-    if (extent.messages !== this.#written.messages) this.#tables.putFact('messages', extent.messages);
+    for (const fact of ['lastSeq', 'events', 'records'] as const) {
+      if (extent[fact] !== this.#written[fact]) this.#tables.putFact(fact, extent[fact]);
+    }
     return extent;
   }
 
-  #writeChanges({ group: { name }, cursor, acks, attempts, deadLetters }: Change, dropped: Set<number>): void {
+  #writeChanges({ group: { name }, cursor, acks, attempts, deadLetters }: Change, dropped: Dropped): void {
     this.#tables.putCursor(name, cursor);
-    for (const seq of acks) if (!dropped.has(seq)) this.#tables.putAck(name, seq);
+    for (const [seq] of acks) if (!dropped.has(seq)) this.#tables.putAck(name, seq);
     for (const [seq, value] of attempts) this.#tables.putAttempts(name, seq, value);
     for (const [seq, value] of deadLetters) this.#tables.putDeadLetter(name, seq, value);
   }
@@ -125,27 +158,38 @@ export class StreamLog {
   /** Whether it was there. */
   #drop(seq: number, groups: ConsumerGroup[]): boolean {
     for (const group of groups) {
-      if (groups.length > 1) this.#tables.removeAck(group.name, seq);
+      this.#tables.removeAck(group.name, seq);
       if (group.hasAttempts(seq)) this.#tables.removeAttempts(group.name, seq);
     }
     return this.#tables.removeMessage(seq);
   }
 }
 
+export interface LogParts {
+  path: string;
+  file: StreamFile;
+  dedup: DedupIndex;
+  tail: MessageTail;
+}
+
 type Change = GroupChanges & { group: ConsumerGroup };
 
+type Dropped = Map<number, StreamTopic>;
+type FoundLetter = LoggedMessage & Pick<LetterRemoval, 'group' | 'isRetried'>;
+
 interface Transaction {
-  fresh: Map<string, StreamMessage>;
+  fresh: StreamMessage[];
   changes: Change[];
-  dropped: Set<number>;
+  dropped: Dropped;
   groups: ConsumerGroup[];
+  letters: FoundLetter[];
   now: EpochMs;
 }
 
 /** Messages whose last missing acknowledgement is among the changes. */
-function findDropped(groups: ConsumerGroup[], changes: Change[]): Set<number> {
+function findDropped(groups: ConsumerGroup[], changes: Change[]): Dropped {
   const acked = changes.flatMap(({ acks }) => acks);
-  return new Set(acked.filter((seq) => groups.every((group) => group.hasAcked(seq))));
+  return new Map(acked.filter(([seq, topic]) => groups.every((group) => group.isDoneWith(seq, topic))));
 }
 
 async function explain(path: string, cause: unknown): Promise<Error> {

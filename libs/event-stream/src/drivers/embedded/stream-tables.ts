@@ -2,7 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 import { openLoggedDatabase } from '@perdure/data-folder';
 
-import type { StreamMessage } from '../../event-stream.ts';
+import type { StreamMessage, StreamTopic } from '../../event-stream.ts';
 
 export interface StoredMessage extends StreamMessage {
   appendedAt: number;
@@ -31,15 +31,19 @@ export interface DedupGeneration {
   since: number;
 }
 
-/** `messages`: how many are stored, so that nobody has to count them. */
-export type Fact = 'lastSeq' | 'messages' | 'dedupCurrent' | 'dedupSince';
+/** `events` and `records`: how many messages of the topic are stored, so that nobody has to count them. */
+export type Fact = 'lastSeq' | StreamTopic | 'dedupCurrent' | 'dedupSince';
 
 /** Pages kept in memory, in KiB (a negative cache_size). */
 const CACHE_KIB = 32 * 1024;
 
+const SCHEMA_VERSION = 1;
+
 const SCHEMA = `
-  -- Messages that some known group has not acknowledged.
-  CREATE TABLE messages (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body TEXT NOT NULL, appended_at REAL NOT NULL) STRICT;
+  -- Messages that some group of their topic has not acknowledged.
+  CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, body TEXT NOT NULL, appended_at REAL NOT NULL, topic TEXT NOT NULL
+  ) STRICT;
   -- IDs seen lately, in two generations, see DedupIndex.
   CREATE TABLE ids_0 (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE ids_1 (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
@@ -50,15 +54,28 @@ const SCHEMA = `
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE dead_letters (
     consumer TEXT, seq INTEGER, id TEXT NOT NULL, body TEXT NOT NULL, appended_at REAL NOT NULL,
-    deliveries INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (consumer, seq)
+    deliveries INTEGER NOT NULL, reason TEXT NOT NULL, topic TEXT NOT NULL, PRIMARY KEY (consumer, seq)
   ) STRICT;
   -- By group: every message below this seq may have been delivered.
   CREATE TABLE cursors (consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE facts (name TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-type MessageRow = [seq: number, id: string, body: string, appendedAt: number];
+/** From the stream of one group, which knew no topics: the recorder starts at what is stored. */
+const MIGRATION = `
+  BEGIN IMMEDIATE;
+  ALTER TABLE messages ADD COLUMN topic TEXT NOT NULL DEFAULT 'events';
+  ALTER TABLE dead_letters ADD COLUMN topic TEXT NOT NULL DEFAULT 'events';
+  UPDATE facts SET name = 'events' WHERE name = 'messages';
+  PRAGMA user_version = ${SCHEMA_VERSION};
+  COMMIT;
+`;
+
+type MessageRow = [seq: number, id: string, body: string, appendedAt: number, topic: StreamTopic];
 type DeadLetterRow = [...MessageRow, deliveries: number, reason: string];
+
+const MESSAGE_COLUMNS = 'seq, id, body, appended_at, topic';
 
 /** Creates the file with empty tables; durable when this returns, but for its name. */
 export function createStreamTables(file: string): void {
@@ -85,6 +102,11 @@ export class StreamTables {
     this.#db = openLoggedDatabase(file, CACHE_KIB);
   }
 
+  /** Brings a file of an older version to the schema of this one. */
+  migrate(): void {
+    if (this.#number('PRAGMA user_version') !== SCHEMA_VERSION) this.#db.exec(MIGRATION);
+  }
+
   /** Commits what `write` does, or undoes it and throws what it or the commit threw. */
   transact<Result>(write: () => Result): Result {
     this.#run('BEGIN IMMEDIATE');
@@ -101,23 +123,31 @@ export class StreamTables {
 
   // -------------------------------------------------------------------------------------------------------- messages
 
-  putMessage({ seq, id, body, appendedAt }: LoggedMessage): void {
-    this.#run('INSERT INTO messages VALUES (?, ?, ?, ?)', seq, id, body, appendedAt);
+  putMessage({ seq, id, body, appendedAt, topic }: LoggedMessage): void {
+    this.#run('INSERT INTO messages VALUES (?, ?, ?, ?, ?)', seq, id, body, appendedAt, topic);
   }
 
   findMessage(seq: number): LoggedMessage | undefined {
-    const row = this.#get('SELECT seq, id, body, appended_at FROM messages WHERE seq = ?', seq);
+    const row = this.#get(`SELECT ${MESSAGE_COLUMNS} FROM messages WHERE seq = ?`, seq);
     return row === undefined ? undefined : messageOf(row as MessageRow);
   }
 
-  hasMessage(seq: number): boolean {
-    return this.#get('SELECT 1 FROM messages WHERE seq = ?', seq) !== undefined;
+  findTopic(seq: number): StreamTopic | undefined {
+    return this.#get('SELECT topic FROM messages WHERE seq = ?', seq)?.[0] as StreamTopic | undefined;
   }
 
   /** From `first` to `last`, in order, read one by one. */
   *messagesBetween(first: number, last: number): Generator<LoggedMessage> {
-    const sql = 'SELECT seq, id, body, appended_at FROM messages WHERE seq BETWEEN ? AND ? ORDER BY seq';
+    const sql = `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE seq BETWEEN ? AND ? ORDER BY seq`;
     for (const row of this.#statement(sql).iterate(first, last)) yield messageOf(row as unknown as MessageRow);
+  }
+
+  /** Of one topic, appended at or after `since`, in order, read one by one. */
+  *messagesSince(topic: StreamTopic, since: number, first: number, last: number): Generator<LoggedMessage> {
+    const sql = `
+      SELECT ${MESSAGE_COLUMNS} FROM messages WHERE seq BETWEEN ? AND ? AND topic = ? AND appended_at >= ? ORDER BY seq`;
+    const rows = this.#statement(sql).iterate(first, last, topic, since);
+    for (const row of rows) yield messageOf(row as unknown as MessageRow);
   }
 
   /** Whether it was there. */
@@ -142,10 +172,6 @@ export class StreamTables {
   }
 
   // ---------------------------------------------------------------------------------------------------------- groups
-
-  groups(): string[] {
-    return this.#all<[string]>('SELECT consumer FROM cursors ORDER BY consumer').map(([group]) => group);
-  }
 
   findCursor(group: string): number | undefined {
     return this.#number('SELECT seq FROM cursors WHERE consumer = ?', group);
@@ -183,25 +209,32 @@ export class StreamTables {
     this.#run('DELETE FROM attempts WHERE consumer = ? AND seq = ?', group, seq);
   }
 
-  putDeadLetter(group: string, seq: number, { id, body, appendedAt, deliveryCount, reason }: DeadLetter): void {
-    const sql = 'INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?)';
-    this.#run(sql, group, seq, id, body, appendedAt, deliveryCount, reason);
+  putDeadLetter(group: string, seq: number, letter: DeadLetter): void {
+    const { id, body, appendedAt, deliveryCount, reason, topic } = letter;
+    const sql = 'INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
+    this.#run(sql, group, seq, id, body, appendedAt, deliveryCount, reason, topic);
   }
 
   /** Oldest first. */
   deadLettersOf(group: string, lettersMax: number): (DeadLetter & LoggedMessage)[] {
     const sql = `
-      SELECT seq, id, body, appended_at, deliveries, reason FROM dead_letters WHERE consumer = ? ORDER BY seq LIMIT ?`;
+      SELECT ${MESSAGE_COLUMNS}, deliveries, reason FROM dead_letters WHERE consumer = ? ORDER BY seq LIMIT ?`;
     return this.#all<DeadLetterRow>(sql, group, lettersMax).map(
-      ([seq, id, body, appendedAt, deliveryCount, reason]) => ({
-        seq,
-        id,
-        body,
-        appendedAt,
+      ([seq, id, body, appendedAt, topic, deliveryCount, reason]) => ({
+        ...messageOf([seq, id, body, appendedAt, topic]),
         deliveryCount,
         reason,
       }),
     );
+  }
+
+  findDeadLetter(group: string, seq: number): LoggedMessage | undefined {
+    const row = this.#get(`SELECT ${MESSAGE_COLUMNS} FROM dead_letters WHERE consumer = ? AND seq = ?`, group, seq);
+    return row === undefined ? undefined : messageOf(row as MessageRow);
+  }
+
+  removeDeadLetter(group: string, seq: number): void {
+    this.#run('DELETE FROM dead_letters WHERE consumer = ? AND seq = ?', group, seq);
   }
 
   // ------------------------------------------------------------------------------------------- facts, the file itself
@@ -265,6 +298,6 @@ export class StreamTables {
   }
 }
 
-function messageOf([seq, id, body, appendedAt]: MessageRow): LoggedMessage {
-  return { seq, id, body, appendedAt };
+function messageOf([seq, id, body, appendedAt, topic]: MessageRow): LoggedMessage {
+  return { seq, id, body, appendedAt, topic };
 }
