@@ -14,5 +14,5 @@ export { LimitsLoop } from './function/limits-loop.ts';
 export { RecorderLoop } from './history/recorder-loop.ts';
 export { UpkeepLoop } from './upkeep/upkeep-loop.ts';
 export { cancelRun } from './run/cancel-run.ts';
-export { isReady } from './ready.ts';
+export { isReady, type NeededPort } from './ready.ts';
 export { findRun } from './run/find-run.ts';

@@ -4,14 +4,19 @@ import type { Ports } from './ports.ts';
 /** A port that does not answer within this time counts as down. */
 const PROBE_MS = 2_000;
 
-/** Which ports do not answer, as sentences; empty when the process can do its work. */
-export async function isReady(ports: Ports): Promise<string[]> {
-  const probes: [string, () => Promise<unknown>][] = [
-    ['store', () => ports.store.counts()],
-    ['event stream', () => ports.stream.lag('runner')],
-    ['history', () => ports.registry.listApps(DEFAULT_ENV_ID)],
-  ];
-  const problems = await Promise.all(probes.map(([name, probe]) => problemOf(name, probe)));
+const PROBES = {
+  store: { name: 'store', ask: (ports: Ports) => ports.store.counts() },
+  stream: { name: 'event stream', ask: (ports: Ports) => ports.stream.lag('runner') },
+  history: { name: 'history', ask: (ports: Ports) => ports.registry.listApps(DEFAULT_ENV_ID) },
+} as const;
+
+/** A port that a role cannot do its work without. */
+export type NeededPort = keyof typeof PROBES;
+
+/** Which of the ports do not answer, as sentences, within 3 seconds; empty when the process can do its work. */
+export async function isReady(ports: Ports, needs: readonly NeededPort[]): Promise<string[]> {
+  const asked = [...new Set(needs)].map((need) => PROBES[need]);
+  const problems = await Promise.all(asked.map(({ name, ask }) => problemOf(name, () => ask(ports))));
   return problems.filter((problem) => problem !== undefined);
 }
 

@@ -67,6 +67,5 @@ function unappliedOptions({ flow, triggers }: FunctionDefinition): string[] {
     ...(triggers.some((trigger) => trigger.kind === 'cron') ? ['triggers.cron'] : []),
     ...(flow.debounce ? ['debounce'] : []),
     ...(flow.batch ? ['batchEvents'] : []),
-    ...(flow.cancelOn.length > 0 ? ['cancelOn'] : []),
   ];
 }

@@ -5,7 +5,8 @@ import { recordsMessage } from '../history/record-messages.ts';
 import { pause } from '../loop/pause.ts';
 import { throughOutage } from '../loop/through-outage.ts';
 import type { Ports } from '../ports.ts';
-import { type Scheduled, scheduleRuns } from '../run/schedule-runs.ts';
+import type { Scheduled } from '../run/schedule-runs.ts';
+import { handleEvent } from './handle-event.ts';
 import { HeldMessages } from './held-messages.ts';
 
 const GROUP = 'runner';
@@ -88,8 +89,8 @@ export class EventLoop {
     const { signal } = this.abort;
     try {
       const event = parseStoredEvent(delivery.body);
-      const schedule = (): Promise<Scheduled> => scheduleRuns(this.ports, event);
-      return { delivery, scheduled: await throughOutage(schedule, { what: 'schedule runs', log, signal }) };
+      const handle = (): Promise<Scheduled> => handleEvent(this.ports, event);
+      return { delivery, scheduled: await throughOutage(handle, { what: 'handle events', log, signal }) };
     } catch (error) {
       log.warn('an event could not be handled and will be delivered again', { eventId: delivery.id, error });
       await this.putBack(delivery, error);

@@ -52,6 +52,14 @@ export class FunctionIndex {
     return this.bySlug.get(slug);
   }
 
+  /** An active function by its slug or its ID. */
+  findByName(name: string): FunctionDefinition | undefined {
+    const bySlug = this.bySlug.get(name);
+    if (bySlug !== undefined) return bySlug;
+    const byId = this.byId.get(name);
+    return byId !== undefined && this.bySlug.get(byId.slug) === byId ? byId : undefined;
+  }
+
   /** The cell in which new runs of the function are started. */
   cellOf(id: FunctionId): number {
     return this.cells.get(id) ?? 0;

@@ -1,4 +1,5 @@
 import type { Op, SdkAnswer } from '@perdure/protocol';
+import { aFunction } from '@perdure/testing';
 import { describe, expect, test } from 'vitest';
 import { type Commit, decideCommit, type DecideCommitInput, OPS_MAX } from './decide-commit.ts';
 
@@ -16,8 +17,14 @@ const planned = (hash: string): Op => ({ kind: 'step-planned', hash, ...base });
 const sleep = (hash: string, duration: string): Op => ({ kind: 'sleep', hash, duration, ...base });
 const stepError = (hash: string): Op => ({ kind: 'step-error', hash, error, memo: '{"error":{}}', ...base });
 
+const context: DecideCommitInput['context'] = {
+  run: { runId: 'run-1', envId: 'env', appId: 'app', functionId: 'fn', functionVersion: 3 },
+  triggerEvent: () => ({ name: 'test/happened', data: { id: 7 } }),
+  findFunction: (name) => (name === 'test-app-child' ? aFunction({ slug: name }) : undefined),
+};
+
 function decide(answer: SdkAnswer, job: Partial<DecideCommitInput['job']> = {}): Commit {
-  return decideCommit({ answer, job: { attempt: 0, attemptsMax: 5, ...job }, now, random: 0, backoff: {} });
+  return decideCommit({ answer, job: { attempt: 0, attemptsMax: 5, ...job }, now, random: 0, backoff: {}, context });
 }
 
 function decideOps(ops: Op[], more: Partial<Extract<SdkAnswer, { kind: 'ops' }>> = {}, job = {}): Commit {
@@ -130,5 +137,101 @@ describe('the end of a run', () => {
     const ops = Array.from({ length: OPS_MAX + 1 }, (_, i) => planned(String(i)));
 
     expect(decideOps(ops)).toMatchObject({ kind: 'fail', error: { name: 'InngestErrFunctionOverflowed' } });
+  });
+});
+
+describe('waits', () => {
+  const wait = (more: Partial<Extract<Op, { kind: 'wait-for-event' }>> = {}): Op => ({
+    kind: 'wait-for-event',
+    hash: 'w',
+    event: 'order/paid',
+    timeout: '1h',
+    ...base,
+    ...more,
+  });
+  const plansOf = (commit: Commit) => (commit.kind === 'advance' ? commit.plans : []);
+
+  test('a wait becomes a pause for the event, over what is left of its condition', () => {
+    const commit = decideOps([wait({ if: 'event.data.id == async.data.id' })]);
+
+    expect(plansOf(commit)).toMatchObject([
+      {
+        kind: 'wait',
+        hash: 'w',
+        pause: {
+          pauseId: 'run-1.w',
+          kind: 'wait',
+          event: 'order/paid',
+          expiresAt: now + 3_600_000,
+          timeoutMemo: 'null',
+          anchors: [{ path: '["data","id"]' }],
+        },
+      },
+    ]);
+  });
+
+  test('a wait that nothing can end is a sleep until its timeout', () => {
+    expect(plansOf(decideOps([wait({ if: 'event.data.id == 8' })]))).toEqual([
+      { kind: 'sleep', hash: 'w', isRace: false, wakeAt: now + 3_600_000 },
+    ]);
+  });
+
+  test('[E60] a wait without any time is over at once', () => {
+    expect(decideOps([wait({ timeout: '' })])).toMatchObject({ saves: [{ hash: 'w', memo: 'null' }], plans: [] });
+  });
+
+  test('[E69] a condition that does not compile ends the run', () => {
+    expect(decideOps([wait({ if: 'async.data.id ==' })])).toMatchObject({
+      kind: 'fail',
+      error: { name: 'InvalidExpression', message: 'Wait for event If expression failed to compile' },
+    });
+  });
+
+  test('[E57] neither a wait nor an invoke outlasts a year', () => {
+    const tooLong = { name: 'InngestErrTimeoutTooLong' };
+
+    expect(decideOps([wait({ timeout: '400d' })])).toMatchObject({ kind: 'fail', error: tooLong });
+    expect(decideOps([invoke({ timeout: '400d' })])).toMatchObject({ kind: 'fail', error: tooLong });
+  });
+
+  test('a signal is waited for under its name', () => {
+    const op: Op = { kind: 'wait-for-signal', hash: 's', signal: 'go', timeout: '30s', conflict: 'replace', ...base };
+
+    expect(plansOf(decideOps([op]))).toMatchObject([
+      { kind: 'signal', conflict: 'replace', pause: { kind: 'signal', correlationId: 'go', expiresAt: now + 30_000 } },
+    ]);
+  });
+
+  const invoke = (more: Partial<Extract<Op, { kind: 'invoke' }>> = {}): Op => ({
+    kind: 'invoke',
+    hash: 'i',
+    functionId: 'test-app-child',
+    payload: { data: { n: 1 } },
+    ...base,
+    ...more,
+  });
+
+  test('an invoke becomes a pause and the event that starts its function, with the same ID whenever it is planned', () => {
+    const [plan] = plansOf(decideOps([invoke()]));
+    const [again] = plansOf(decideOps([invoke()]));
+
+    expect(plan).toMatchObject({
+      kind: 'invoke',
+      pause: { correlationId: 'run-1.i', expiresAt: now + 365 * 86_400_000 },
+    });
+    expect(again).toEqual(plan);
+    expect(plan?.kind === 'invoke' && JSON.parse(plan.invokeEvent.body)).toMatchObject({
+      name: 'inngest/function.invoked',
+      data: {
+        n: 1,
+        _inngest: { fn_id: 'test-app-child', correlation_id: 'run-1.i', source_fn_id: 'fn', source_fn_v: 3 },
+      },
+    });
+  });
+
+  test('an invoke of a function that is not there is answered at once', () => {
+    const memo = '{"error":{"message":"could not find function with ID: nobody","name":"Error"}}';
+
+    expect(decideOps([invoke({ functionId: 'nobody' })])).toMatchObject({ saves: [{ hash: 'i', memo }], plans: [] });
   });
 });

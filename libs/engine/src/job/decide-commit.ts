@@ -1,14 +1,7 @@
-import {
-  assertNever,
-  decideAfterFailure,
-  type BackoffPolicy,
-  type EpochMs,
-  parseDuration,
-  parseInstant,
-  WAIT_MS_MAX,
-} from '@perdure/domain';
+import { assertNever, decideAfterFailure, type BackoffPolicy, type EpochMs, type JsonObject } from '@perdure/domain';
 import { canonicalJson, type Op, type SdkAnswer, type SdkError } from '@perdure/protocol';
 import type { StepPlan, StepSave } from '@perdure/store';
+import { type PlanContext, planOp } from './plan-op.ts';
 
 /** Ops in one answer (sdk-protocol.md 7.4). */
 export const OPS_MAX = 1000;
@@ -35,6 +28,8 @@ export interface DecideCommitInput {
   /** Uniform in [0, 1). */
   random: number;
   backoff: BackoffPolicy;
+  /** What waits and invocations are planned with. */
+  context: Pick<PlanContext, 'run' | 'triggerEvent' | 'findFunction'>;
 }
 
 type StepOp = Exclude<Op, { kind: 'none' }>;
@@ -93,11 +88,12 @@ function advance(
   input: DecideCommitInput,
 ): Commit {
   const plans: StepPlan[] = [];
+  const context = { ...input.context, now: input.now, attemptsMax: input.job.attemptsMax };
   for (const op of ops) {
-    const plan = planOf(op, input);
-    if (plan === undefined) continue;
-    if (plan.kind === 'fail') return plan;
-    plans.push(plan);
+    const planned = planOp(op, context);
+    if (planned.kind === 'fail') return failWith(planned.error);
+    if (planned.kind === 'plan') plans.push(planned.plan);
+    if (planned.kind === 'save') saves.push(planned.save);
   }
   const counted = ops.filter((op) => op.kind !== 'defer-add' && op.kind !== 'defer-abort');
   return {
@@ -115,58 +111,6 @@ function saveOf(op: StepOp): StepSave[] {
   return [{ hash: op.hash, memo: op.memo, isRace: op.isRace }];
 }
 
-function planOf(op: StepOp, { now, job }: DecideCommitInput): StepPlan | Extract<Commit, { kind: 'fail' }> | undefined {
-  switch (op.kind) {
-    case 'step-planned':
-      return { kind: 'run', hash: op.hash, isRace: op.isRace, attemptsMax: job.attemptsMax };
-    case 'sleep':
-      return planSleep(op, now);
-    case 'wait-for-event':
-    case 'invoke':
-    case 'wait-for-signal':
-    case 'ai-gateway':
-    case 'gateway':
-    case 'defer-add':
-    case 'defer-abort':
-      return notYet(op);
-    case 'step-done':
-    case 'step-error':
-    case 'step-failed':
-    case 'run-complete':
-    case 'discover':
-      return undefined;
-    default:
-      return assertNever(op);
-  }
-}
-
-function planSleep(op: Extract<Op, { kind: 'sleep' }>, now: EpochMs): StepPlan | Extract<Commit, { kind: 'fail' }> {
-  const instant = parseInstant(op.duration);
-  const durationMs = instant === undefined ? sleepMs(op.duration) : instant - now;
-  if (durationMs === undefined) {
-    return failRun(
-      'InvalidSleep',
-      `The sleep "${op.duration}" of step "${op.displayName}" is neither a duration nor an instant.`,
-    );
-  }
-  if (durationMs > WAIT_MS_MAX) {
-    return failRun(
-      'InngestErrTimeoutTooLong',
-      `The sleep "${op.duration}" ends more than one year in the future; sleeps may last at most one year.`,
-    );
-  }
-  return {
-    kind: 'sleep',
-    hash: op.hash,
-    isRace: op.isRace,
-    wakeAt: instant ?? now + Math.ceil(Math.max(0, durationMs)),
-  };
-}
-
-function sleepMs(text: string): number | undefined {
-  return text.trim() === '' ? 0 : parseDuration(text);
-}
-
 function tooManySteps(): Commit {
   return failRun(
     'InngestErrFunctionOverflowed',
@@ -174,17 +118,18 @@ function tooManySteps(): Commit {
   );
 }
 
-function notYet(op: StepOp): Extract<Commit, { kind: 'fail' }> {
-  return failRun(
-    'UnsupportedOperation',
-    `This version of Perdure does not support "${op.kind}", asked for by step "${op.displayName}".`,
-  );
-}
-
 /** The end of a run that the platform itself decides on: no retry can help (sdk-protocol.md 7.7). */
 export function failRun(name: string, message: string): Extract<Commit, { kind: 'fail' }> {
-  const error: SdkError = { name, message };
-  return { kind: 'fail', error, output: canonicalJson({ error: { error: `${name}: ${message}`, name, message } }) };
+  return failWith({ name, message });
+}
+
+function failWith(error: SdkError): Extract<Commit, { kind: 'fail' }> {
+  const { name, message } = error;
+  return {
+    kind: 'fail',
+    error,
+    output: canonicalJson({ error: { ...error, error: `${name}: ${message}` } as JsonObject }),
+  };
 }
 
 /** What a run fails with that the store found to exceed its limits. */

@@ -1,4 +1,4 @@
-import { assertNever, type FunctionDefinition, type JobId, type LeaseToken } from '@perdure/domain';
+import { assertNever, type JsonObject, type FunctionDefinition, type JobId, type LeaseToken } from '@perdure/domain';
 import {
   buildCallBody,
   callHeaders,
@@ -69,6 +69,11 @@ async function attempt(
     now: ports.clock.now(),
     random: ports.ids.random(),
     backoff: ports.settings.backoff,
+    context: {
+      run: job.run,
+      triggerEvent: () => firstEventOf(state.events),
+      findFunction: (name) => ports.catalog.index.findByName(name),
+    },
   });
 }
 
@@ -127,6 +132,11 @@ async function call(
   const url = callUrl(fn.url, { slug: fn.slug, target: job.target });
   const answer = await ports.invoker.call({ url, headers, body, timeoutMs: settings.callTimeoutMs, signal });
   return signal.aborted ? 'aborted' : answer;
+}
+
+function firstEventOf(events: string): JsonObject {
+  const [first] = JSON.parse(events) as JsonObject[];
+  return first ?? {};
 }
 
 function functionMissing(job: ClaimedJob): SdkAnswer {

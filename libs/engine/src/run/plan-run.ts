@@ -5,15 +5,19 @@ import {
   type FunctionDefinition,
   INTERNAL_EVENTS,
   type JsonObject,
+  parseDuration,
+  parseInstant,
   type RunId,
 } from '@perdure/domain';
-import { compileExpression, evaluateKey, evaluateNumber, type KeyResult } from '@perdure/expressions';
-import type { ConstraintKeys, FunctionLimits, ScheduleArgs } from '@perdure/store';
+import { compileExpression, evaluateKey, evaluateNumber, interpolate, type KeyResult } from '@perdure/expressions';
+import type { ConstraintKeys, FunctionLimits, PauseSpec, ScheduleArgs } from '@perdure/store';
 import { FUNCTION_CONCURRENCY_DEFAULT } from '@perdure/store';
+import { pauseForEvent } from '../wait/pause-for-event.ts';
 import { runMeta } from './run-meta.ts';
 
 /** Seconds by which `priority.run` may move a run (execution.md 4.7). */
 export const PRIORITY_MAX_S = 600;
+const CANCEL_ON_MS_DEFAULT = 365 * 86_400_000;
 
 /** The numbers of a function that the store enforces at each claim. */
 export function functionLimits(fn: FunctionDefinition): FunctionLimits {
@@ -81,8 +85,33 @@ export function planRun(input: {
     meta: runMeta({ eventIds: [event.internalId] }),
     ...correlation(event),
     publishesEnd: event.name !== INTERNAL_EVENTS.finished && event.name !== INTERNAL_EVENTS.failed,
+    cancelOn: fn.flow.cancelOn.flatMap((entry, i) => cancelPause(entry, `${runId}.cancel-${i}`, delivered, now)),
     ...(flow.timeouts.startMs !== undefined && { startTimeoutMs: flow.timeouts.startMs }),
   };
+}
+
+/** What ends the run before its time; nothing when no event could (execution.md 4.9). */
+function cancelPause(
+  { event, if: condition, timeout }: FunctionDefinition['flow']['cancelOn'][number],
+  pauseId: string,
+  delivered: JsonObject,
+  now: number,
+): PauseSpec[] {
+  const compiled =
+    condition === undefined ? undefined : compileExpression(condition, { variables: ['event', 'async'] });
+  // Registration refuses what does not compile.
+  if (compiled?.ok === false) return [];
+  const known = compiled && interpolate(compiled.expression, delivered, { now });
+  if (known?.kind === 'false' || known?.kind === 'error') return [];
+  const by = pauseForEvent({ event, ...(known?.kind === 'residual' && { residual: known.residual }) });
+  return [{ ...by, pauseId, kind: 'cancel', expiresAt: endOfCancelOn(timeout, now) }];
+}
+
+function endOfCancelOn(timeout: string | undefined, now: number): number {
+  const instant = timeout === undefined ? undefined : parseInstant(timeout);
+  return (
+    instant ?? now + (timeout === undefined ? CANCEL_ON_MS_DEFAULT : (parseDuration(timeout) ?? CANCEL_ON_MS_DEFAULT))
+  );
 }
 
 function constraintKeys(fn: FunctionDefinition, key: (text: string) => KeyResult): ConstraintKeys {

@@ -1,4 +1,5 @@
 import {
+  DEFAULT_ENV_ID,
   type Event,
   type EventId,
   type FunctionDefinition,
@@ -8,10 +9,13 @@ import {
 } from '@perdure/domain';
 import { evaluateBoolean } from '@perdure/expressions';
 import type { EventOutcome, EventOutcomeRecord } from '@perdure/history';
-import { canonicalJson, toDeliveredEvent } from '@perdure/protocol';
+import { asJsonObject, canonicalJson, correlationIdOf, errorMemo } from '@perdure/protocol';
 import type { ScheduleResult } from '@perdure/store';
 import type { Candidate } from '../function/function-index.ts';
+import { hintOfCell } from '../hints/cell-hints.ts';
+import { functionNotFound } from '../job/plan-op.ts';
 import type { Ports } from '../ports.ts';
+import { notInvokedMemo } from '../wait/invoke-memo.ts';
 import { planRun } from './plan-run.ts';
 
 /** What one event led to. */
@@ -31,11 +35,16 @@ export interface Scheduled {
  * Problems of the user's making (an expression that fails) end the matter for that function and are recorded; only what
  * the platform failed at is thrown, so that the event is delivered again.
  */
-export async function scheduleRuns(ports: Ports, event: Event, onlyCell?: number): Promise<Scheduled> {
-  const delivered = toDeliveredEvent(event);
+export async function scheduleRuns(
+  ports: Ports,
+  event: Event,
+  delivered: JsonObject,
+  onlyCell?: number,
+): Promise<Scheduled> {
   const { index } = ports.catalog;
   const { fns: matching, failures } = matchFunctions(ports, event, delivered);
   const fns = onlyCell === undefined ? matching : matching.filter((fn) => index.cellOf(fn.id) === onlyCell);
+  await answerMissingTarget(ports, event, matching);
   if (fns.length === 0) return { outcomes: failures, cells: [] };
   const eventsJson = `[${canonicalJson(delivered)}]`;
   const now = ports.clock.now();
@@ -44,11 +53,53 @@ export async function scheduleRuns(ports: Ports, event: Event, onlyCell?: number
     fns.map(async (fn, i) => {
       const runId = runIdInCell(ports.ids.ulid(now), cells[i] ?? 0);
       const result = await ports.store.schedule(planRun({ fn, event, delivered, eventsJson, runId, now }));
+      await answerUninvoked(ports, event, fn, result);
       return outcomeOf(result);
     }),
   );
   const records = outcomes.flatMap((outcome, i) => record(event.internalId, fns[i], outcome, now));
   return { outcomes: [...failures, ...records], cells };
+}
+
+/** An invoke whose function was not run has its outcome at once (execution.md 5.10). */
+async function answerUninvoked(
+  ports: Ports,
+  event: Event,
+  fn: FunctionDefinition,
+  result: ScheduleResult,
+): Promise<void> {
+  const correlationId = correlationIdOf(event);
+  if (correlationId === undefined || fn !== invokedFunction(ports, event)) return;
+  const memo = uninvokedMemo(result);
+  if (memo !== undefined) await reply(ports, correlationId, memo);
+}
+
+function uninvokedMemo(result: ScheduleResult): string | undefined {
+  switch (result.kind) {
+    case 'created':
+    case 'exists':
+      return undefined;
+    case 'duplicate':
+      // By the event alone: this is a repeat, and the run has answered or will.
+      return result.by === 'event' ? undefined : notInvokedMemo({ kind: 'duplicate' });
+    case 'rate-limited':
+      return notInvokedMemo({ kind: 'rate-limited' });
+    case 'skipped':
+      return notInvokedMemo({ kind: 'skipped', reason: result.reason });
+  }
+}
+
+/** The function was unregistered between the invoke and now. */
+async function answerMissingTarget(ports: Ports, event: Event, matching: FunctionDefinition[]): Promise<void> {
+  const correlationId = correlationIdOf(event);
+  if (correlationId === undefined || invokedFunction(ports, event) !== undefined || matching.length > 0) return;
+  const name = asJsonObject(event.data['_inngest'])?.['fn_id'];
+  await reply(ports, correlationId, errorMemo(functionNotFound(typeof name === 'string' ? name : '')));
+}
+
+async function reply(ports: Ports, correlationId: string, memo: string): Promise<void> {
+  const result = await ports.store.resume({ envId: DEFAULT_ENV_ID, kind: 'invoke', correlationId, memo });
+  if (result.kind === 'resumed') hintOfCell(ports, 'jobs-ready', result.runId);
 }
 
 function record(
@@ -102,8 +153,7 @@ function invokedFunction(ports: Ports, event: Event): FunctionDefinition | undef
   if (internal === null || typeof internal !== 'object' || Array.isArray(internal)) return undefined;
   const target = internal['fn_id'];
   if (typeof target !== 'string') return undefined;
-  const { index } = ports.catalog;
-  return index.findBySlug(target) ?? index.active().find((fn) => fn.id === target);
+  return ports.catalog.index.findByName(target);
 }
 
 function matchTriggers(

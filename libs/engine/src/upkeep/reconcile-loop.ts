@@ -3,7 +3,7 @@ import { parseStoredEvent } from '@perdure/protocol';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
 import { functionLimits } from '../run/plan-run.ts';
-import { scheduleRuns } from '../run/schedule-runs.ts';
+import { handleAgain } from '../event/handle-event.ts';
 import { idlePace } from './pace.ts';
 
 /** How often everything is gone through. */
@@ -82,7 +82,7 @@ export class ReconcileLoop {
       const messages = await stream.readSince('events', since, after, EVENTS_MAX);
       const last = messages.at(-1);
       if (last === undefined) break;
-      await Promise.all(messages.map(({ body }) => scheduleRuns(this.ports, parseStoredEvent(body), this.cell)));
+      await Promise.all(messages.map(({ body }) => handleAgain(this.ports, parseStoredEvent(body), this.cell)));
       events += messages.length;
       after = last.seq;
     }

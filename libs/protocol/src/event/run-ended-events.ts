@@ -48,9 +48,9 @@ export function runEndedEvents(run: EndedRun): Event[] {
 }
 
 /** The invoke that waits for a run of this delivered event. */
-export function correlationIdOf(event: JsonObject): string | undefined {
-  if (event['name'] !== INTERNAL_EVENTS.invoked) return undefined;
-  const id = asJsonObject(asJsonObject(event['data'])?.['_inngest'])?.['correlation_id'];
+export function correlationIdOf(event: { name?: unknown; data?: JsonValue }): string | undefined {
+  if (event.name !== INTERNAL_EVENTS.invoked) return undefined;
+  const id = asJsonObject(asJsonObject(event.data)?.['_inngest'])?.['correlation_id'];
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
