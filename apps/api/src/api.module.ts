@@ -3,11 +3,11 @@ import { CONFIG, PORTS, type RoleConfig } from '@perdure/boot';
 import type { Ports } from '@perdure/engine';
 import { CheckpointController } from './controllers/checkpoint.controller.ts';
 import { EventsController } from './controllers/events.controller.ts';
-import { HealthController } from './controllers/health.controller.ts';
 import { RegistrationController } from './controllers/registration.controller.ts';
 import { RunsController } from './controllers/runs.controller.ts';
 import { RunStateController } from './controllers/run-state.controller.ts';
 import { ServerController } from './controllers/server.controller.ts';
+import { WelcomeController } from './controllers/welcome.controller.ts';
 
 @Module({})
 export class ApiModule {
@@ -15,7 +15,7 @@ export class ApiModule {
     return {
       module: ApiModule,
       controllers: [
-        HealthController,
+        WelcomeController,
         ServerController,
         RegistrationController,
         CheckpointController,

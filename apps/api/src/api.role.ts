@@ -5,6 +5,7 @@ import { ApiModule } from './api.module.ts';
 /** Registration, REST, checkpoint endpoints; keeps applications in sync. */
 export const apiRole: Role = {
   name: 'api',
+  needs: ['store', 'history'],
   httpModule: (ports, config) => ApiModule.with(ports, config),
   loopModule: (ports) => ApiModule.loops(ports),
   loops: (ports, { sync }) => [

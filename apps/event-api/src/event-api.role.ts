@@ -2,4 +2,8 @@ import type { Role } from '@perdure/boot';
 import { EventApiModule } from './event-api.module.ts';
 
 /** Receives events: authenticates, validates, appends to the stream. */
-export const eventApiRole: Role = { name: 'event-api', httpModule: (ports) => EventApiModule.with(ports) };
+export const eventApiRole: Role = {
+  name: 'event-api',
+  needs: ['stream'],
+  httpModule: (ports) => EventApiModule.with(ports),
+};

@@ -5,6 +5,7 @@ import { RunnerModule } from './runner.module.ts';
 /** Turns events into runs, writes history, keeps the cells in order. */
 export const runnerRole: Role = {
   name: 'runner',
+  needs: ['stream', 'store'],
   loopModule: (ports) => RunnerModule.with(ports),
   loops: (ports) => [
     new EventLoop(ports),

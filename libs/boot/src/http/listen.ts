@@ -19,6 +19,9 @@ export interface HttpServer {
   /** `http://host:port`, as reached from this machine. */
   url: string;
   port: number;
+  /** Resolves when it no longer listens although nobody closed it. */
+  failed: Promise<Error>;
+  /** Takes no new connections, lets requests in progress finish for a bounded time. */
   close(): Promise<void>;
 }
 
@@ -34,16 +37,44 @@ export interface ListenOptions {
 
 /** Ports tried after the wanted one. */
 const PORTS_TRIED_MAX = 20;
+/** Requests in progress may take this long to be answered when the server closes; the longest wait for a durable write. */
+const DRAIN_MS = 5_000;
+/** How often connections are closed that have become idle meanwhile. */
+const SWEEP_MS = 50;
 
 /** Serves the modules' controllers on one address. Bodies reach controllers as text, whatever their content type. */
 export async function listen(modules: DynamicModule[], options: ListenOptions): Promise<HttpServer> {
   const app = await createApp(modules, options);
   const port = await bind(app, options);
-  return { port, url: `http://${reachableHost(options.host)}:${port}`, close: () => app.close() };
+  const server = app.getHttpServer();
+  let closing: Promise<void> | undefined;
+  const failed = new Promise<Error>((resolve) => {
+    server.on('error', resolve);
+    server.on('close', () => !closing && resolve(new Error('the HTTP server has closed')));
+  });
+  return {
+    port,
+    url: `http://${reachableHost(options.host)}:${port}`,
+    failed,
+    close: () => (closing ??= closeGently(app)),
+  };
+}
+
+/** Clients that keep connections open would hold up the end; clients that wait for an answer get it. */
+async function closeGently(app: NestFastifyApplication): Promise<void> {
+  const server = app.getHttpServer();
+  const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  const patience = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(sweeping);
+    clearTimeout(patience);
+  }
 }
 
 async function createApp(modules: DynamicModule[], options: ListenOptions): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
+  const adapter = new FastifyAdapter({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: 'idle' });
   const app = await NestFactory.create<NestFastifyApplication>({ module: HttpRoot, imports: modules }, adapter, {
     bodyParser: false,
     logger: false,

@@ -1,16 +1,16 @@
 import type { DynamicModule } from '@nestjs/common';
-import type { Ports } from '@perdure/engine';
-import type { Config } from '@perdure/config';
+import type { NeededPort, Ports } from '@perdure/engine';
+import type { Config, RoleName } from '@perdure/config';
 
 /** What roles are told: the operator's choices, and which release this is. */
 export type RoleConfig = Config & { version: string };
-
-export type RoleName = 'event-api' | 'runner' | 'executor' | 'api';
 
 /** A long-lived activity: `stop` waits for what is in flight and may be repeated. */
 export interface Loop {
   start(): void;
   stop(): Promise<void>;
+  /** Resolves when it has ended without having been asked to. Absent: it never does. */
+  readonly failed?: Promise<Error>;
 }
 
 /**
@@ -19,6 +19,8 @@ export interface Loop {
  */
 export interface Role {
   name: RoleName;
+  /** What it cannot do its work without: the process is not ready while one of them is down. */
+  needs: readonly NeededPort[];
   /** A Nest module with the role's controllers. */
   httpModule?: (ports: Ports, config: RoleConfig) => DynamicModule;
   /** A Nest module for the role's loops. */

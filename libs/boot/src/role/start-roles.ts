@@ -1,50 +1,63 @@
 import 'reflect-metadata';
-import type { DynamicModule, INestMicroservice } from '@nestjs/common';
+import type { INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { Ports } from '@perdure/engine';
+import { HealthModule } from '../health/health.module.ts';
+import { Readiness } from '../health/readiness.ts';
 import { type HttpServer, listen } from '../http/listen.ts';
 import { LoopStrategy } from './loop-strategy.ts';
-import type { Role, RoleConfig } from './role.ts';
+import type { Loop, Role, RoleConfig } from './role.ts';
 
 export interface RunningRoles {
-  http?: HttpServer;
-  /** Stops taking work, waits for what is in flight. May be repeated. */
+  http: HttpServer;
+  /** Resolves when a loop or the HTTP server has ended by itself: the others should be stopped too. */
+  failed: Promise<Error>;
+  /** Not ready from now on; stops taking work, waits for what is in flight. May be repeated. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts the roles in this process. The HTTP server comes first and goes last: applications that are called report
- * progress to it, also while calls in flight are drained. `beforeLoops` runs between the two. When one role fails to
- * start the others are stopped again.
+ * progress to it, also while calls in flight are drained, and it tells whether the process is ready. `beforeLoops` runs
+ * between the two. When one role fails to start the others are stopped again.
  */
 export async function startRoles(
-  roles: Role[],
+  roles: readonly Role[],
   ports: Ports,
   config: RoleConfig,
   beforeLoops: (http: HttpServer) => Promise<void> = async () => undefined,
 ): Promise<RunningRoles> {
   const services: INestMicroservice[] = [];
+  const failures: Promise<Error>[] = [];
+  const needs = roles.flatMap((role) => role.needs);
+  const readiness = new Readiness(ports, needs);
   let http: HttpServer | undefined;
-  const stop = async (): Promise<void> => {
+  let stopped: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    readiness.stopping();
     await Promise.all(services.map((service) => service.close()));
     await http?.close();
   };
+  const stop = (): Promise<void> => (stopped ??= close());
   try {
-    http = await startHttp(roles, ports, config);
-    if (http) await beforeLoops(http);
+    http = await startHttp(roles, ports, config, readiness);
+    failures.push(http.failed);
+    await beforeLoops(http);
     for (const role of roles) {
-      const service = await startLoops(role, ports, config);
+      const loops = role.loops?.(ports, config) ?? [];
+      failures.push(...loops.map(({ failed }) => failed).filter((failed) => failed !== undefined));
+      const service = await startLoops(role, loops, ports);
       if (service) services.push(service);
     }
-    return { ...(http && { http }), stop };
+    readiness.started();
+    return { http, failed: Promise.race(failures), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startLoops(role: Role, ports: Ports, config: RoleConfig): Promise<INestMicroservice | undefined> {
-  const loops = role.loops?.(ports, config) ?? [];
+async function startLoops(role: Role, loops: Loop[], ports: Ports): Promise<INestMicroservice | undefined> {
   const module = role.loopModule?.(ports);
   if (loops.length === 0 || module === undefined) return undefined;
   const service = await NestFactory.createMicroservice(module, {
@@ -56,12 +69,14 @@ async function startLoops(role: Role, ports: Ports, config: RoleConfig): Promise
   return service;
 }
 
-async function startHttp(roles: Role[], ports: Ports, config: RoleConfig): Promise<HttpServer | undefined> {
-  const modules = roles
-    .map((role) => role.httpModule?.(ports, config))
-    .filter((module): module is DynamicModule => module !== undefined);
-  if (modules.length === 0) return undefined;
-  return listen(modules, {
+function startHttp(
+  roles: readonly Role[],
+  ports: Ports,
+  config: RoleConfig,
+  readiness: Readiness,
+): Promise<HttpServer> {
+  const modules = roles.map((role) => role.httpModule?.(ports, config)).filter((module) => module !== undefined);
+  return listen([HealthModule.with(readiness), ...modules], {
     host: config.http.host,
     port: config.http.port,
     mayMove: config.mode === 'dev',
