@@ -19,7 +19,7 @@ export { deliveredEventsJson, toDeliveredEvent } from './event/delivered-event.t
 export { eventErrorReply, eventReply, type EventReply } from './event/event-reply.ts';
 export { parseEventRequest, type EventRequestOptions, type EventRequestResult } from './event/parse-event-request.ts';
 export { correlationIdOf, runEndedEvents, runErrorOf, type EndedRun } from './event/run-ended-events.ts';
-export { parseStoredEvent, toStoredEvent } from './event/stored-event.ts';
+export { parseStoredEvent, type StoredEvent, toStoredEvent } from './event/stored-event.ts';
 export { HEADERS, SERVER_KIND, SYNC_KIND, type ServerKind } from './headers.ts';
 export { appIdOf, functionIdOf, uuidV5 } from './ids/name-uuid.ts';
 export { derivedUlid, requestIdOf } from './ids/request-id.ts';

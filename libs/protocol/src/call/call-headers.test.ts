@@ -52,6 +52,15 @@ test('the calls of a run share a trace; each request is a span of its own, the s
   expect(next[2]).not.toBe(span);
 });
 
+test('a call that the platform traces names its span to the application, in both headers', () => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+  const headers = callHeaders({ ...CALL, traceparent });
+
+  expect(headers['traceparent']).toBe(traceparent);
+  expect(headers['tracestate']).toContain(encodeURIComponent(JSON.stringify({ tp: traceparent, ts: '' })));
+});
+
 test.each([
   { jobId: 'fn:idem-hash', token: 'abc.1' },
   { jobId: '5:x', token: '7:y:' },

@@ -15,6 +15,8 @@ export interface CallHeaders {
   appId: AppId;
   functionId: FunctionId;
   serverKind: ServerKind;
+  /** Of the platform's own span of the call, where it is traced. */
+  traceparent?: string;
   /** Signs the body; absent without keys: then no signature is sent. */
   signing?: { key: string; unixSeconds: number };
 }

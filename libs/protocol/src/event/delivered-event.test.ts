@@ -57,3 +57,12 @@ test.each<[JsonValue]>([[{}], [null], [{ internalId: 'x', name: 'a', data: {} }]
     expect(() => parseStoredEvent(JSON.stringify(value))).toThrow(/stored event/);
   },
 );
+
+test('the trace of an event travels through the stream and is not shown to functions', () => {
+  const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+  const stored = parseStoredEvent(toStoredEvent(EVENT, trace));
+
+  expect(stored).toEqual({ ...EVENT, trace });
+  expect(toDeliveredEvent(stored)).toEqual(toDeliveredEvent(EVENT));
+});

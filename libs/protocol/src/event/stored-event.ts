@@ -1,13 +1,16 @@
 import { assert, type Event } from '@perdure/domain';
 
+/** An event as the stream has it. `trace`: the `traceparent` of what sent it, where that is traced. */
+export type StoredEvent = Event & { trace?: string };
+
 /** The event as a message of the event stream: JSON, read back by `parseStoredEvent`. */
-export function toStoredEvent(event: Event): string {
-  return JSON.stringify(event);
+export function toStoredEvent(event: Event, trace?: string): string {
+  return JSON.stringify(trace === undefined ? event : { ...event, trace });
 }
 
 /** The event of a message. Throws when the text was not written by `toStoredEvent`. */
-export function parseStoredEvent(body: string): Event {
-  const event = JSON.parse(body) as Event;
+export function parseStoredEvent(body: string): StoredEvent {
+  const event = JSON.parse(body) as StoredEvent;
   assert(
     typeof event === 'object' &&
       event !== null &&
