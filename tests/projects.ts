@@ -38,7 +38,7 @@ const onServices = {
 
 /** The whole system: the same tests in three topologies, and what only several processes or real services can show. */
 export const systemProjects: TestProjectInlineConfiguration[] = [
-  project('system', { include: ['src/*.test.ts'] }),
+  project('system', { include: ['src/*.test.ts', 'src/harness/**/*.test.ts'] }),
   project('system-services', {
     ...onServices,
     include: ['src/*.test.ts'],

@@ -19,19 +19,22 @@ export interface EndEvent extends CallEvent {
   };
 }
 
+/** What is observed: one server, or the front of a cluster. */
+export type Observed = Pick<PerdureServer, 'api' | 'keys' | 'url'>;
+
 /** An application that is triggered by the end of every run of a server and keeps what it is told. */
 export class Observer {
-  readonly #server: PerdureServer;
+  readonly #server: Observed;
   readonly #app: ScriptedApp;
   readonly #finished = new Map<string, EndEvent[]>();
   readonly #failed = new Map<string, EndEvent[]>();
 
-  private constructor(server: PerdureServer, app: ScriptedApp) {
+  private constructor(server: Observed, app: ScriptedApp) {
     this.#server = server;
     this.#app = app;
   }
 
-  static async start(server: PerdureServer): Promise<Observer> {
+  static async start(server: Observed): Promise<Observer> {
     const app = await startScriptedApp({
       name: 'observer',
       functions: [],

@@ -17,9 +17,15 @@ export const CLUSTER_ROLES: readonly (readonly string[])[] = [
 ];
 
 /** Flags that make a process use real services. */
-export function serviceFlags({ natsUrl, redisUrl, postgresUrl }: BackingServices, cells = 1): string[] {
-  const urls = ['--nats-uri', natsUrl, '--redis-uri', redisUrl, '--postgres-uri', postgresUrl];
-  return [...urls, '--cells', String(cells), '--metrics-port', '0'];
+export function serviceFlags(urls: Omit<BackingServices, 'stop'>, cells = 1): string[] {
+  const flags = {
+    'nats-uri': urls.natsUrl,
+    'redis-uri': urls.redisUrl,
+    'postgres-uri': urls.postgresUrl,
+    cells: String(cells),
+    'metrics-port': '0',
+  };
+  return Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
 }
 
 function parseTopology(text: string): Topology {

@@ -41,8 +41,11 @@ export interface ScriptedApp {
   nextCall(waitMs?: number): Promise<ScriptedCall>;
   /** The kept calls, once `count` of them (of this function, when given) have come. Fails after `waitMs`. */
   waitForCalls(count: number, options?: { slug?: string; waitMs?: number }): Promise<readonly ScriptedCall[]>;
-  /** Registers at the server (`POST /fn/register`); answers the parsed body, throws unless it is a 2xx. */
-  register(serverUrl: string): Promise<JsonObject>;
+  /**
+   * Registers at the server (`POST /fn/register`); answers the parsed body, throws unless it is a 2xx. It is to be called at
+   * `servedAt`, such as a proxy's address; default: its own URL.
+   */
+  register(serverUrl: string, servedAt?: string): Promise<JsonObject>;
   /** Adds or replaces functions; takes effect at once for calls, at the next registration for the server. */
   setFunctions(functions: readonly ScriptedFunction[]): void;
   /** Stops listening and cuts open connections, as a killed process does. */
@@ -133,12 +136,12 @@ class HttpScriptedApp implements ScriptedApp {
     });
   }
 
-  async register(serverUrl: string): Promise<JsonObject> {
+  async register(serverUrl: string, servedAt = this.url): Promise<JsonObject> {
     this.#serverUrl = serverUrl;
     const answer = await fetch(new URL('/fn/register', serverUrl), {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${this.#bearer}` },
-      body: JSON.stringify(registration({ name: this.name, url: this.url, functions: this.#functions })),
+      body: JSON.stringify(registration({ name: this.name, url: servedAt, functions: this.#functions })),
       signal: AbortSignal.timeout(REGISTER_TIMEOUT_MS),
     });
     const text = await answer.text();
