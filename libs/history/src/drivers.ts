@@ -1,3 +1,8 @@
 export type { OpenedHistory } from './drivers/opened-history.ts';
 export { openPgliteHistory, type PgliteHistoryOptions } from './drivers/pglite/pglite-history.ts';
-export { openPostgresHistory, type PostgresHistoryOptions } from './drivers/postgres/postgres-history.ts';
+export {
+  migrateHistory,
+  openPostgresHistory,
+  type MigrateHistoryOptions,
+  type PostgresHistoryOptions,
+} from './drivers/postgres/postgres-history.ts';

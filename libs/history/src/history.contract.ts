@@ -1,9 +1,10 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { DEFAULT_ENV_ID, encodeUlid, type EpochMs, type Event, type RunStatus } from '@perdure/domain';
 import { anEvent, TEST_START_AT } from '@perdure/testing';
 
-import type { EventOutcomeRecord, EventRecord, History, RunHistory } from './history.ts';
+import type { EventOutcomeRecord, EventRecord, History, HistoryBatch, RunHistory } from './history.ts';
 
 /** Opens an empty history; what was opened before is closed. */
 export type OpenHistory = () => Promise<History>;
@@ -220,7 +221,7 @@ export function describeHistory(name: string, open: OpenHistory): void {
       });
 
       /** Everything that is ever recorded of one run, in order. */
-      function lifeOf(run: RunHistory, ended: Partial<RunHistory>): Parameters<History['record']>[0][] {
+      function lifeOf(run: RunHistory, ended: Partial<RunHistory>): HistoryBatch[] {
         return [
           { runs: [run] },
           { started: [{ runId: run.runId, at: AT + 5 }] },
@@ -306,10 +307,236 @@ export function describeHistory(name: string, open: OpenHistory): void {
       });
     });
 
+    describe('repeats and reordering', () => {
+      /** All that is ever recorded of one event and the run that it started, each as a batch of its own. */
+      function aStory() {
+        const record = aRecord({ id: `order-${++made}` });
+        const eventId = record.event.internalId;
+        const run = aRun({ eventIds: [eventId] });
+        const ended = { ...run, status: 'Completed' as const, endedAt: AT + 9, output: '"done"' };
+        const outcome: EventOutcomeRecord = { eventId, functionId: 'f', at: AT, outcome: { kind: 'rate_limited' } };
+        const batches: HistoryBatch[] = [
+          { events: [record] },
+          { outcomes: [outcome] },
+          { runs: [run] },
+          { started: [{ runId: run.runId, at: AT + 5 }] },
+          { started: [{ runId: run.runId, at: AT + 7 }] },
+          { runs: [ended] },
+        ];
+        const told = { record, outcomes: [outcome], runs: [{ ...ended, startedAt: AT + 5 }] };
+        return { batches, told, eventId };
+      }
+
+      const STORY_BATCHES = 6;
+      /** Which batches of which of two stories come together: all of them at least once, in any order, any number of times. */
+      const anyTelling = fc
+        .array(fc.nat({ max: 2 * STORY_BATCHES - 1 }), { maxLength: 12 })
+        .chain((repeats) => {
+          const all = [...Array.from({ length: 2 * STORY_BATCHES }, (_, index) => index), ...repeats];
+          return fc.shuffledSubarray(all, { minLength: all.length });
+        })
+        .chain((order) =>
+          fc.tuple(fc.constant(order), fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 24, maxLength: 24 })),
+        );
+
+      function together(batches: HistoryBatch[]): HistoryBatch {
+        return {
+          events: batches.flatMap(({ events = [] }) => events),
+          outcomes: batches.flatMap(({ outcomes = [] }) => outcomes),
+          runs: batches.flatMap(({ runs = [] }) => runs),
+          started: batches.flatMap(({ started = [] }) => started),
+        };
+      }
+
+      test('[E136] whatever is repeated, late or out of order, there is one row of each, and the end stays', async () => {
+        await fc.assert(
+          fc.asyncProperty(anyTelling, fc.boolean(), async ([order, sizes], atOnce) => {
+            const stories = [aStory(), aStory()];
+            const parts = order.map((index) => stories[index % 2]?.batches[index >> 1] ?? {});
+            const batches: HistoryBatch[] = [];
+            for (const size of sizes) batches.push(together(parts.splice(0, size)));
+            batches.push(together(parts));
+
+            if (atOnce) await Promise.all(batches.map((batch) => history.record(batch)));
+            else for (const batch of batches) await history.record(batch);
+
+            for (const { eventId, told } of stories) {
+              const listed = await list({ name: told.record.event.name, before: `${eventId}~`, eventsMax: 10 });
+              expect({
+                record: await history.findEvent(eventId),
+                outcomes: await history.listOutcomes(eventId),
+                runs: await history.listRunsOfEvent(eventId),
+              }).toEqual(told);
+              expect(listed.filter(({ event }) => event.internalId === eventId)).toHaveLength(1);
+            }
+          }),
+          { numRuns: 40 },
+        );
+      });
+
+      test('an ended run never becomes another, whatever comes later', async () => {
+        const ends: RunStatus[] = ['Completed', 'Failed', 'Cancelled', 'Skipped'];
+        await fc.assert(
+          fc.asyncProperty(
+            fc.constantFrom(...ends),
+            fc.array(fc.constantFrom<RunStatus>('Scheduled', 'Running', ...ends), { minLength: 1, maxLength: 6 }),
+            async (end, later) => {
+              const run = aRun({ status: end, endedAt: AT + 9, output: '"first"' });
+              await history.record({ runs: [run] });
+
+              for (const status of later) await history.record({ runs: [{ ...run, status, output: '"later"' }] });
+              await history.record({ runs: later.map((status) => ({ ...run, status, output: '"later"' })) });
+
+              expect(await history.findRun(run.runId)).toEqual(run);
+            },
+          ),
+          { numRuns: 20 },
+        );
+      });
+    });
+
+    describe('what cannot be stored', () => {
+      const unstorable: [string, HistoryBatch][] = [
+        ['a zero character in an ID', { runs: [aRun({ functionId: 'a\u0000b' })] }],
+        ['a number that is no instant', { runs: [aRun({ scheduledAt: 1.5 })] }],
+        [
+          'a missing value',
+          { outcomes: [{ eventId: 'e', functionId: 'f', at: Number.NaN, outcome: { kind: 'rate_limited' } }] },
+        ],
+        // Different characters: what repeats itself would be compressed.
+        [
+          'a name too long for an index',
+          {
+            events: [
+              aRecord({
+                name: Array.from({ length: 40_000 }, (_, i) =>
+                  String.fromCodePoint(0x4e00 + ((i * 7919) % 20_000)),
+                ).join(''),
+              }),
+            ],
+          },
+        ],
+        [
+          'a value too large',
+          { runs: [aRun({ status: 'Failed', endedAt: AT, output: 'x'.repeat(65 * 1024 * 1024) })] },
+        ],
+      ];
+
+      test.each(unstorable)('%s is refused for good, with nothing of its batch stored', async (_what, bad) => {
+        const good = { events: [aRecord()], runs: [aRun()] };
+        const both = {
+          ...bad,
+          events: [...good.events, ...(bad.events ?? [])],
+          runs: [...good.runs, ...(bad.runs ?? [])],
+        };
+
+        await expect(history.record(both)).rejects.toMatchObject({ code: 'HISTORY_REFUSED' });
+        expect(await history.findRun(good.runs[0]?.runId ?? '')).toBeUndefined();
+
+        // One by one, the bad one is found and the good ones are stored.
+        await expect(history.record(bad)).rejects.toMatchObject({ code: 'HISTORY_REFUSED' });
+        await history.record(good);
+        expect(await list()).toEqual(good.events);
+      });
+
+      test('a batch of many megabytes is stored whole, or not at all', async () => {
+        const output = JSON.stringify('ä'.repeat(1_500_000));
+        const runs = Array.from({ length: 12 }, () => aRun({ status: 'Completed', endedAt: AT, output }));
+        const last = { ...aRun(), runId: '~', functionId: 'a\u0000b' };
+
+        await expect(history.record({ runs: [...runs, last] })).rejects.toMatchObject({ code: 'HISTORY_REFUSED' });
+        expect(await history.findRun(runs[0]?.runId ?? '')).toBeUndefined();
+
+        await history.record({ runs });
+        for (const run of runs) expect(await history.findRun(run.runId)).toEqual(run);
+      });
+    });
+
+    test('it tells that it answers', async () => {
+      await expect(history.ping()).resolves.toBeUndefined();
+    });
+
+    describe('unfinished runs', () => {
+      const all = async (olderThan: EpochMs, runsMax: number): Promise<RunHistory[][]> => {
+        const pages: RunHistory[][] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await history.listUnfinishedRuns({
+            olderThan,
+            runsMax,
+            ...(cursor !== undefined && { cursor }),
+          });
+          pages.push(page.runs);
+          cursor = page.cursor;
+        } while (cursor !== undefined && pages.length < 20);
+        return pages;
+      };
+
+      test('those scheduled before the instant are listed, oldest first, in pages that do not overlap', async () => {
+        const runs = Array.from({ length: 7 }, (_, index) =>
+          aRun({
+            scheduledAt: AT + (index >> 1),
+            ...(index % 2 === 0 ? {} : { status: 'Running', startedAt: AT + 9 }),
+          }),
+        );
+        const young = aRun({ scheduledAt: AT + 100 });
+        await history.record({ runs: [young, ...runs.toReversed()] });
+
+        const pages = await all(AT + 100, 3);
+
+        expect(pages.map((page) => page.length)).toEqual([3, 3, 1]);
+        expect(pages.flat()).toEqual(runs);
+        expect(await all(AT + 101, 100)).toEqual([[...runs, young]]);
+        expect(await all(AT, 100)).toEqual([[]]);
+      });
+
+      test('those that ended are not, nor those of which only the start is known', async () => {
+        const ends = (['Completed', 'Failed', 'Cancelled', 'Skipped'] as const).map((status) =>
+          aRun({ status, endedAt: AT + 1 }),
+        );
+        const late = aRun();
+        const onlyStarted = aRun();
+        await history.record({
+          runs: [...ends, late],
+          started: [
+            { runId: onlyStarted.runId, at: AT },
+            { runId: late.runId, at: AT },
+          ],
+        });
+        expect(await all(AT + 1, 10)).toEqual([[{ ...late, status: 'Running', startedAt: AT }]]);
+
+        await history.record({ runs: [{ ...late, status: 'Cancelled', endedAt: AT + 5 }] });
+        await history.record({ started: [{ runId: late.runId, at: AT }] });
+
+        expect(await all(AT + 1, 10)).toEqual([[]]);
+      });
+
+      test('the last page may be empty, and a run that ends between two pages leaves the others where they are', async () => {
+        const runs = Array.from({ length: 4 }, (_, index) => aRun({ scheduledAt: AT + index }));
+        await history.record({ runs });
+
+        const first = await history.listUnfinishedRuns({ olderThan: AT + 9, runsMax: 2 });
+        await history.record({ runs: [{ ...first.runs[1]!, status: 'Completed', endedAt: AT + 5 }] });
+        const second = await history.listUnfinishedRuns({ olderThan: AT + 9, runsMax: 2, cursor: first.cursor ?? '' });
+        const third = await history.listUnfinishedRuns({ olderThan: AT + 9, runsMax: 2, cursor: second.cursor ?? '' });
+
+        expect([...first.runs, ...second.runs]).toEqual(runs);
+        expect(third).toEqual({ runs: [] });
+      });
+    });
+
     test('a batch is stored whole, several at once do not disturb each other', async () => {
       const runs = Array.from({ length: 40 }, () => aRun());
+      const events = Array.from({ length: 16 }, () => aRecord());
+      const outcomes = events.map(({ event }): EventOutcomeRecord => {
+        return { eventId: event.internalId, functionId: 'f', at: AT, outcome: { kind: 'rate_limited' } };
+      });
       const batches = Array.from({ length: 8 }, (_, index) => ({
-        events: [aRecord(), aRecord()],
+        events: index % 2 === 0 ? events : events.toReversed(),
+        outcomes: (index % 2 === 0 ? outcomes.toReversed() : outcomes).map((outcome) => ({
+          ...outcome,
+          at: AT + index,
+        })),
         runs: (index % 2 === 0 ? runs : runs.toReversed()).map((run) => ({ ...run, status: 'Running' as const })),
         started: runs.map(({ runId }) => ({ runId, at: AT + index })),
       }));
@@ -349,6 +576,48 @@ export function describeHistory(name: string, open: OpenHistory): void {
         expect(await history.findRun(ended.runId)).toBeUndefined();
         expect(await history.findRun(endedLate.runId)).toEqual(endedLate);
         expect(await history.findRun(asleep.runId)).toEqual(asleep);
+      });
+
+      test('runs go by their end, however old they are, and those of which only the start is known by that', async () => {
+        const day = 86_400_000;
+        const long = aRun({ scheduledAt: AT - 90 * day, status: 'Completed', endedAt: AT + 5 });
+        const young = aRun({ scheduledAt: AT + 90 * day, status: 'Completed', endedAt: AT - 5 });
+        const onlyStarted = aRun();
+        await history.record({ runs: [long, young], started: [{ runId: onlyStarted.runId, at: AT - 1 }] });
+
+        expect(await history.deleteOlderThan(AT, 100)).toBe(2);
+
+        expect(await history.findRun(long.runId)).toEqual(long);
+        expect(await history.findRun(young.runId)).toBeUndefined();
+      });
+
+      test('events whose ID was seeded with another time go by their receipt', async () => {
+        const day = 86_400_000;
+        const seeded = [-900, 900].flatMap((days) => [
+          aRecord({ internalId: aUlid(AT + days * day), receivedAt: AT - 1 }),
+          aRecord({ internalId: aUlid(AT + days * day), receivedAt: AT + 1 }),
+        ]);
+        await history.record({ events: seeded });
+
+        expect(await history.deleteOlderThan(AT, 100)).toBe(2);
+
+        expect((await list()).map(({ event }) => event.receivedAt)).toEqual([AT + 1, AT + 1]);
+      });
+
+      test('several at once drop each row once', async () => {
+        const events = Array.from({ length: 60 }, () => aRecord());
+        const runs = Array.from({ length: 60 }, () => aRun({ status: 'Completed', endedAt: AT }));
+        await history.record({ events, runs });
+
+        let dropped = 0;
+        for (let round = 0; round < 20 && dropped < 120; round++) {
+          const counts = await Promise.all([1, 2, 3, 4].map(() => history.deleteOlderThan(AT + 1, 10)));
+          dropped += counts.reduce((sum, count) => sum + count, 0);
+        }
+
+        expect(dropped).toBe(120);
+        expect(await history.deleteOlderThan(AT + 1, 10)).toBe(0);
+        expect(await list()).toEqual([]);
       });
     });
   });

@@ -63,11 +63,18 @@ export interface HistoryBatch {
   started?: { runId: RunId; at: EpochMs }[];
 }
 
+/** Runs, by the time at which they were scheduled; `cursor` names where the next page begins, if there may be one. */
+export interface UnfinishedRuns {
+  runs: RunHistory[];
+  cursor?: string;
+}
+
 /** Events and runs for people and APIs: derived, rebuildable, never on the path of a step. */
 export interface History {
   /**
    * One transaction; repeating any part changes nothing, and nothing depends on the order of calls. Of two outcomes for
-   * one event and function the newer counts. Throws a `HistoryError`, as every method does.
+   * one event and function the newer counts. Throws a `HistoryError`, as every method does: with `HISTORY_REFUSED` some
+   * record of the batch can never be stored, and recording them one by one tells which.
    */
   record(batch: HistoryBatch): Promise<void>;
   findEvent(eventId: EventId): Promise<EventRecord | undefined>;
@@ -83,8 +90,19 @@ export interface History {
   listRunsOfEvent(eventId: EventId): Promise<RunHistory[]>;
   findRun(runId: RunId): Promise<RunHistory | undefined>;
   listOutcomes(eventId: EventId): Promise<EventOutcomeRecord[]>;
-  /** Drops events and ended runs older than the instant, a bounded number a call; answers how many. */
+  /**
+   * Runs that are Scheduled or Running as far as is known, and were scheduled before `olderThan`, oldest first: for
+   * comparing with the store (execution.md 7.2, reconciliation 2). Pages do not overlap; a run that ends meanwhile may
+   * still be listed. `cursor` is one that the page before answered with.
+   */
+  listUnfinishedRuns(query: { olderThan: EpochMs; cursor?: string; runsMax: number }): Promise<UnfinishedRuns>;
+  /**
+   * Drops events and ended runs older than the instant, a bounded number a call; answers how many. Several processes may
+   * do so at once: each drops others.
+   */
   deleteOlderThan(at: EpochMs, rowsMax: number): Promise<number>;
+  /** Resolves when the database answers, which is what readiness asks. */
+  ping(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -9,4 +9,5 @@ export type {
   Registry,
   RunHistory,
   SyncedFunction,
+  UnfinishedRuns,
 } from './history.ts';

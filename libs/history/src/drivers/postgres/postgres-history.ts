@@ -1,20 +1,27 @@
-import { Kysely, PostgresDialect, type Driver } from 'kysely';
-import pg from 'pg';
+import { Kysely } from 'kysely';
 
 import { openedHistory, type OpenedHistory } from '../opened-history.ts';
-import { migrateToLatest } from '../sql/migrate.ts';
-import { statementError } from '../sql/statement-error.ts';
+import { migrateToLatest, pendingMigrations } from '../sql/migrate.ts';
 import type { Tables } from '../sql/tables.ts';
-import { TranslatingDriver } from '../sql/translating-driver.ts';
+import { PooledPostgresDialect } from './postgres-dialect.ts';
+import { POOL_LIMITS, PostgresPool, type PoolLimits, type PoolOptions } from './postgres-pool.ts';
+import { serverOf, waitForPostgres } from './wait-for-postgres.ts';
 
-const CONNECT_MS_MAX = 10_000;
-/** Postgres's numbers of the types (pg_type.oid). */
-const INT8 = 20;
-const JSON_TEXT = 114;
+/** How long opening waits for a server that is starting. */
+const WAIT_MS = 30_000;
+/** A migration takes as long as it takes, and waits as long as another process migrates. */
+const MIGRATION_LIMITS: PoolLimits = { ...POOL_LIMITS, statementMs: 0 };
 
-export interface PostgresHistoryOptions {
+export interface MigrateHistoryOptions {
   /** `postgres://user:password@host:port/database` */
   url: string;
+  /** Default 30 s. */
+  waitMs?: number;
+  /** Told once when the server is not there yet and is waited for. */
+  onWaiting?: (reason: string) => void;
+}
+
+export interface PostgresHistoryOptions extends MigrateHistoryOptions {
   /** Connections at once. */
   poolMax: number;
   /** Told when a connection that nobody used was lost. The next statement connects again. */
@@ -22,50 +29,57 @@ export interface PostgresHistoryOptions {
 }
 
 /**
- * History and registry in a Postgres, brought to the newest schema; several processes may open it at once.
- * Throws `HISTORY_UNAVAILABLE` when it cannot be reached.
+ * History and registry in a Postgres, brought to the newest schema; several processes may open it at once. A statement
+ * that is not answered in 10 s fails, as does one that no connection is free for in 5 s: with `HISTORY_UNAVAILABLE`.
+ *
+ * Throws `HISTORY_UNAVAILABLE` when it does not answer in time or refuses the login, `HISTORY_TOO_NEW` when a newer
+ * version has changed its tables.
  */
 export async function openPostgresHistory(options: PostgresHistoryOptions): Promise<OpenedHistory> {
   return openedHistory(await connectPostgres(options));
 }
 
-/** The migrated database itself. */
-export async function connectPostgres(options: PostgresHistoryOptions): Promise<Kysely<Tables>> {
-  const pool = new pg.Pool({
-    connectionString: options.url,
-    max: options.poolMax,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-    types: typesOfTables(),
-  });
-  // Without listeners the loss of a connection would end the process. The pool tells of those that nobody uses; of one
-  // in use the statement tells, and the connection once more.
-  pool.on('error', (error) => options.onConnectionLost?.(error));
-  pool.on('connect', (client) => client.on('error', () => {}));
-  const db = new Kysely<Tables>({ dialect: new PortDialect({ pool }) });
+/**
+ * Brings the database to the newest schema and answers the names of the migrations that this took, none when it was
+ * there already. Throws as `openPostgresHistory`.
+ */
+export async function migrateHistory(options: MigrateHistoryOptions): Promise<string[]> {
+  const db = openDatabase({ ...options, poolMax: 1 }, POOL_LIMITS);
   try {
-    await migrateToLatest(db);
+    return await broughtUpToDate(db, options);
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** The migrated database itself. */
+export async function connectPostgres(
+  options: PostgresHistoryOptions,
+  limits: PoolLimits = POOL_LIMITS,
+): Promise<Kysely<Tables>> {
+  const db = openDatabase(options, limits);
+  try {
+    await broughtUpToDate(db, options);
+    return db;
   } catch (error) {
     await db.destroy();
     throw error;
   }
-  return db;
 }
 
-/** PostgresDialect with the port's errors. */
-class PortDialect extends PostgresDialect {
-  override createDriver(): Driver {
-    return new TranslatingDriver(super.createDriver(), translate);
+async function broughtUpToDate(db: Kysely<Tables>, options: MigrateHistoryOptions): Promise<string[]> {
+  await waitForPostgres(db, { waitMs: WAIT_MS, ...options });
+  if ((await pendingMigrations(db)).length === 0) return [];
+  const patient = openDatabase({ url: options.url, poolMax: 1 }, MIGRATION_LIMITS);
+  try {
+    return await migrateToLatest(patient);
+  } finally {
+    await patient.destroy();
   }
 }
 
-/** The values of `Tables`: instants and counts as numbers, JSON as the text that was stored. */
-function typesOfTables(): pg.CustomTypesConfig {
-  const types = new pg.TypeOverrides();
-  types.setTypeParser(INT8, Number);
-  types.setTypeParser(JSON_TEXT, (text: string) => text);
-  return types;
-}
-
-function translate(error: unknown): Error {
-  return statementError(error instanceof pg.DatabaseError ? error.code : undefined, error);
+function openDatabase(options: PoolOptions, limits: PoolLimits): Kysely<Tables> {
+  // Refused before anything that might print it.
+  serverOf(options.url);
+  return new Kysely<Tables>({ dialect: new PooledPostgresDialect(new PostgresPool(options, limits)) });
 }

@@ -1,74 +1,68 @@
-import type { JsonObject } from '@perdure/domain';
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 
-import type { EventOutcomeRecord, EventRecord, HistoryBatch } from '../../history.ts';
-import { isStray } from './event-rows.ts';
-import { mergeRows, rowOfRun, rowOfStart } from './run-rows.ts';
-import { storableText } from './storable-text.ts';
-import type { OutcomeRow, RunRow, Tables } from './tables.ts';
+import type { HistoryBatch } from '../../history.ts';
+import { rowsOfBatch, type StatementRows } from './batch-rows.ts';
+import type { Tables } from './tables.ts';
 
 /**
- * Stores a batch with one statement, and thus in one round trip and all or nothing; answers how many rows it had. The
- * rows travel as one JSON text a table: the statement is the same for every number of rows, and nothing is copied value
- * by value on the way to a thread. `unnest` of an array a column and long lists of values were as fast (PGlite takes
- * 13 to 17 ms of CPU for 500 events with each).
+ * Stores a batch all or nothing; answers how many rows it had. It takes one statement, and thus one round trip; only a
+ * batch of many megabytes takes more, in a transaction. The rows travel as one JSON text a table: the statement is the
+ * same for every number of rows, and nothing is copied value by value on the way to a thread. `unnest` of an array a
+ * column and long lists of values were as fast (PGlite takes 13 to 17 ms of CPU for 500 events with each).
  */
 export async function recordBatch(db: Kysely<Tables>, batch: HistoryBatch): Promise<number> {
-  const events = batch.events ?? [];
-  const outcomes = newestOutcomes(batch.outcomes ?? []);
-  const runs = mergedRuns(batch);
-  const rows = events.length + outcomes.length + runs.length;
-  if (rows === 0) return 0;
+  const statements = rowsOfBatch(batch);
+  const [only] = statements;
+  if (only === undefined) return 0;
+  if (statements.length === 1) await recordRows(db, only);
+  else {
+    await db.transaction().execute(async (tx) => {
+      for (const rows of statements) await recordRows(tx, rows);
+    });
+  }
+  return statements.reduce((sum, { events, outcomes, runs }) => sum + events.length + outcomes.length + runs.length, 0);
+}
+
+async function recordRows(db: Kysely<Tables>, { events, outcomes, runs }: StatementRows): Promise<void> {
   await sql`with
     new_events as (${insertEvents(events)}),
     new_outcomes as (${upsertOutcomes(outcomes)}),
     batch_runs as materialized (${runsOfBatch(runs)}),
     new_runs as (${upsertRuns()})
     ${insertRunEvents()}`.execute(db);
-  return rows;
 }
 
-function insertEvents(records: EventRecord[]): RawBuilder<unknown> {
-  const rows = records.map(({ event, envId, streamSeq }) => ({
-    internal_id: event.internalId,
-    stream_seq: streamSeq,
-    env_id: envId,
-    name: storableText(event.name),
-    external_id: storableText(event.id),
-    ts: event.ts,
-    received_at: event.receivedAt,
-    data: jsonOf(event.data),
-    user_data: jsonOf(event.user),
-    v: storableText(event.v),
-    meta: jsonOf(event.meta),
-    is_stray: isStray(event),
-  }));
+function jsonArray(rows: string[]): string {
+  return `[${rows.join(',')}]`;
+}
+
+function insertEvents(rows: string[]): RawBuilder<unknown> {
   return sql`
     insert into events
       (internal_id, stream_seq, env_id, name, external_id, ts, received_at, data, user_data, v, meta,
        is_stray)
     select internal_id, stream_seq, env_id, name, external_id, ts, received_at,
       data::json, user_data::json, v, meta::json, is_stray
-    from json_to_recordset(${JSON.stringify(rows)}::json) as event (
+    from json_to_recordset(${jsonArray(rows)}::json) as event (
       internal_id text, stream_seq bigint, env_id text, name text, external_id text, ts bigint, received_at bigint,
       data text, user_data text, v text, meta text, is_stray boolean)
     on conflict do nothing`;
 }
 
-function upsertOutcomes(rows: OutcomeRow[]): RawBuilder<unknown> {
+function upsertOutcomes(rows: string[]): RawBuilder<unknown> {
   return sql`
     insert into event_outcomes (event_id, function_id, kind, run_id, message, at)
     select event_id, function_id, kind, run_id, message, at
-    from json_to_recordset(${JSON.stringify(rows)}::json) as outcome (
+    from json_to_recordset(${jsonArray(rows)}::json) as outcome (
       event_id text, function_id text, kind text, run_id text, message text, at bigint)
     on conflict (event_id, function_id) do update
     set kind = excluded.kind, run_id = excluded.run_id, message = excluded.message, at = excluded.at
     where excluded.at > event_outcomes.at`;
 }
 
-function runsOfBatch(rows: RunRow[]): RawBuilder<unknown> {
+function runsOfBatch(rows: string[]): RawBuilder<unknown> {
   return sql`
-    select * from json_to_recordset(${JSON.stringify(rows)}::json) as run (
+    select * from json_to_recordset(${jsonArray(rows)}::json) as run (
       run_id text, function_id text, function_version integer, app_id text, env_id text, status text,
       skip_reason text, event_ids text[], batch_id text, cron text, original_run_id text, scheduled_at bigint,
       started_at bigint, ended_at bigint, output text, reason text)`;
@@ -118,45 +112,4 @@ function insertRunEvents(): RawBuilder<unknown> {
     insert into run_events (event_id, run_id)
     select event_id, run_id from batch_runs cross join unnest(event_ids) as event_id
     on conflict do nothing`;
-}
-
-/**
- * JSON inside of the JSON that carries the rows is text: as an object it would be refused for an escaped zero character.
- */
-function jsonOf(value: JsonObject | undefined): string | null {
-  return value === undefined ? null : JSON.stringify(value);
-}
-
-/** Of each event and function the newest: a statement must not write a row twice. */
-function newestOutcomes(records: EventOutcomeRecord[]): OutcomeRow[] {
-  const rows = new Map<string, OutcomeRow>();
-  for (const { eventId, functionId, at, outcome } of records) {
-    const key = `${eventId} ${functionId}`;
-    const known = rows.get(key);
-    if (known !== undefined && known.at >= at) continue;
-    rows.set(key, {
-      event_id: eventId,
-      function_id: functionId,
-      kind: outcome.kind,
-      run_id: 'runId' in outcome ? outcome.runId : null,
-      message: 'message' in outcome ? storableText(outcome.message) : null,
-      at,
-    });
-  }
-  return inKeyOrder(rows);
-}
-
-/** One row a run, starts included. */
-function mergedRuns({ runs = [], started = [] }: HistoryBatch): RunRow[] {
-  const rows = new Map<string, RunRow>();
-  for (const row of [...runs.map(rowOfRun), ...started.map(rowOfStart)]) {
-    const known = rows.get(row.run_id);
-    rows.set(row.run_id, known === undefined ? row : mergeRows(known, row));
-  }
-  return inKeyOrder(rows);
-}
-
-/** Writers that lock rows in the same order do not block each other for ever. */
-function inKeyOrder<Row>(rows: Map<string, Row>): Row[] {
-  return [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 }

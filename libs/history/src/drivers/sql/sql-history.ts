@@ -1,10 +1,18 @@
 import type { EpochMs, EventId, RunId } from '@perdure/domain';
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 
-import type { EventOutcomeRecord, EventRecord, History, HistoryBatch, RunHistory } from '../../history.ts';
+import type {
+  EventOutcomeRecord,
+  EventRecord,
+  History,
+  HistoryBatch,
+  RunHistory,
+  UnfinishedRuns,
+} from '../../history.ts';
 import { deleteEvents, deleteRuns } from './delete-old.ts';
 import { eventOfRow, outcomeOfRow } from './event-rows.ts';
 import { listEventRows, type EventsQuery } from './list-events.ts';
+import { listUnfinishedRuns, type UnfinishedRunsQuery } from './list-unfinished-runs.ts';
 import { recordBatch } from './record-batch.ts';
 import { runOfRow } from './run-rows.ts';
 import type { Tables } from './tables.ts';
@@ -77,6 +85,14 @@ export class SqlHistory implements History {
     const runs = events < rowsMax ? await deleteRuns(this.#db, at, rowsMax - events) : 0;
     this.#on.changed?.(events + runs);
     return events + runs;
+  }
+
+  listUnfinishedRuns(query: UnfinishedRunsQuery): Promise<UnfinishedRuns> {
+    return listUnfinishedRuns(this.#db, query);
+  }
+
+  async ping(): Promise<void> {
+    await sql`select 1`.execute(this.#db);
   }
 
   close(): Promise<void> {
