@@ -6,6 +6,7 @@ import type {
   Config,
   DataConfig,
   HistoryConfig,
+  LogConfig,
   RoleName,
   StoreConfig,
   StreamConfig,
@@ -54,13 +55,18 @@ export function buildConfig(around: Surroundings, values: OptionValues, roles: r
       eventBytesMax: values['event-bytes-max'] ?? DEFAULTS.eventBytesMax,
       retentionMs: (values['retention-days'] ?? DEFAULTS.retentionDays) * DAY_MS,
     },
-    log: {
-      level: values['log-level'] ?? (values.verbose === true ? 'debug' : DEFAULTS.logLevel),
-      format: (values.json ?? !around.isTerminal) ? 'json' : 'pretty',
-    },
+    log: buildLogConfig(values, around.isTerminal),
     telemetry: telemetryConfig(values),
     drainMs: (values['drain-seconds'] ?? DEFAULTS.drainS) * SECOND_MS,
     sample: values.sample === true,
+  };
+}
+
+/** Lines are for people where a terminal shows them, and for programs elsewhere. */
+export function buildLogConfig(values: OptionValues, isTerminal: boolean): LogConfig {
+  return {
+    level: values['log-level'] ?? (values.verbose === true ? 'debug' : DEFAULTS.logLevel),
+    format: (values.json ?? !isTerminal) ? 'json' : 'pretty',
   };
 }
 

@@ -31,7 +31,7 @@ function describeHistory(history: HistoryConfig) {
 
 /** What stands before the hosts is all secret there: a token of NATS stands where others have the user. */
 function withoutUser(address: string): string {
-  return address.replace(/\/\/[^/]*@/, `//${REDACTED}@`);
+  return address.replace(/\/\/.*@/, `//${REDACTED}@`);
 }
 
 /** Also without the query, which may hold a password too. */

@@ -14,6 +14,7 @@ export type {
   SyncConfig,
   TelemetryConfig,
 } from './config.ts';
+export { buildLogConfig } from './build-config.ts';
 export { DEFAULTS } from './defaults.ts';
 export { describeConfig } from './describe-config.ts';
 export type { Sources } from './given.ts';

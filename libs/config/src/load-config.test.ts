@@ -466,6 +466,7 @@ describe('services', () => {
   test.each([
     'redis://localhost',
     'redis://u:p%40ss@h:6379/3',
+    'redis://u:p/s@s@h:6379',
     'rediss://:pw@[::1]:6379',
     'redis+sentinel://s1:26379,s2:26379/mymaster',
     'rediss+sentinel://u:p@s1:26379/my-master/2',

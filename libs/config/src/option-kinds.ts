@@ -55,11 +55,12 @@ export const natsUrls: OptionKind<string[]> = {
 
 const REDIS_HOST = String.raw`(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d{1,5})?`;
 const REDIS_HOSTS = `${REDIS_HOST}(?:,${REDIS_HOST})*`;
-const REDIS_USER = String.raw`(?:[^@/\s]*@)?`;
+/** User and password are percent-encoded by some and not by others. */
+const REDIS_USER = String.raw`(?:\S*@)?`;
 /** One server, a master that Sentinels know by name, a cluster (which has one database). */
 const REDIS_URL = new RegExp(
   String.raw`^rediss?:\/\/${REDIS_USER}${REDIS_HOST}(?:\/\d*)?$` +
-    String.raw`|^rediss?\+sentinel:\/\/${REDIS_USER}${REDIS_HOSTS}\/[\w.:-]+(?:\/\d*)?$` +
+    String.raw`|^rediss?\+sentinel:\/\/${REDIS_USER}${REDIS_HOSTS}\/[\w.:%-]+(?:\/\d*)?$` +
     String.raw`|^rediss?\+cluster:\/\/${REDIS_USER}${REDIS_HOSTS}(?:\/0?)?$`,
 );
 

@@ -12,7 +12,13 @@ test('each command has the options that make sense for it', () => {
   expect(start).toEqual(expect.arrayContaining(['signing-key', 'event-key', 'port', 'tick']));
   expect(start).not.toContain('persist');
   expect(serve.filter((name) => name !== 'dev')).toEqual(start);
-  expect(optionsOf('migrate').map(({ name }) => name)).toEqual(['config', 'postgres-uri']);
+  expect(optionsOf('migrate').map(({ name }) => name)).toEqual([
+    'config',
+    'postgres-uri',
+    'log-level',
+    'verbose',
+    'json',
+  ]);
   expect(optionsOf('send').map(({ name }) => name)).toEqual(['config', 'event-key', 'url']);
 });
 

@@ -25,6 +25,8 @@ const DEV: readonly CommandName[] = ['dev'];
 /** `dev` checks no keys. */
 const KEYED: readonly CommandName[] = ['start', 'serve'];
 const LOOKED_AFTER: readonly CommandName[] = [...SERVERS, 'doctor'];
+/** Whatever writes a log. */
+const LOGGING: readonly CommandName[] = [...SERVERS, 'migrate'];
 const ALL: readonly CommandName[] = [...LOOKED_AFTER, 'migrate', 'send', 'healthcheck'];
 const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
 
@@ -230,16 +232,16 @@ export const OPTIONS = {
   }),
   'log-level': option({
     kind: oneOf(LOG_LEVELS),
-    commands: SERVERS,
+    commands: LOGGING,
     short: 'l',
     description: `least important lines to log: ${LOG_LEVELS.join(', ')}`,
     defaultText: DEFAULTS.logLevel,
     variable: { name: 'LOG_LEVEL', beatsFlag: true },
   }),
-  verbose: option({ kind: onOff, commands: SERVERS, description: 'the same as --log-level debug' }),
+  verbose: option({ kind: onOff, commands: LOGGING, description: 'the same as --log-level debug' }),
   json: option({
     kind: onOff,
-    commands: SERVERS,
+    commands: LOGGING,
     description: 'log lines in JSON',
     defaultText: 'when the output is no terminal',
     variable: { name: 'LOG_HANDLER', read: (value) => String(value.trim().toLowerCase() === 'json') },
