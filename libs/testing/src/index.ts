@@ -9,6 +9,7 @@ export {
   fromSdk,
   garbage,
   hang,
+  invokeOp,
   ops,
   raw,
   reset,
@@ -21,6 +22,7 @@ export {
   stepPlannedOp,
   stepRunOp,
   streamed,
+  waitForEventOp,
   type Reply,
   type WireOp,
 } from './scripted-app/replies.ts';

@@ -1,6 +1,7 @@
 import { completed, ops, startScriptedApp, stepHash, stepRunOp, type ScriptedApp } from '@perdure/testing';
 import { describe, expect, test, type TestContext } from 'vitest';
 
+import { mixedEvent } from '../harness/audit/audited-functions.ts';
 import { expectPromisesKept, startAuditor } from '../harness/audit/auditor.ts';
 import { startLoad } from '../harness/audit/load.ts';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
@@ -161,9 +162,7 @@ describe('an executor that is gone', () => {
       const cluster = await startCluster(ctx, { runners: 1, executors: 2 });
       const auditor = await startAuditor(ctx);
       await auditor.register(cluster.url);
-      const load = startLoad(cluster.api, 60, (n) => ({
-        name: ['audit/both', 'audit/parallel', 'audit/shaky', 'audit/nap'][n % 4] ?? '',
-      }));
+      const load = startLoad(cluster.api, 60, mixedEvent);
 
       for (let i = 0; i < 4; i += 1) {
         const executor = cluster.executors[i % 2];

@@ -1,12 +1,11 @@
 import { startMischief, startTcpProxy } from '@perdure/testing';
 import { expect, test } from 'vitest';
 
+import { mixedEvent } from '../harness/audit/audited-functions.ts';
 import { expectPromisesKept, startAuditor } from '../harness/audit/auditor.ts';
 import { startLoad } from '../harness/audit/load.ts';
 import { startCluster } from '../harness/cluster.ts';
 import { downtimeMs, pass, seed, seeded } from '../harness/seed.ts';
-
-const MIXED = ['audit/both', 'audit/parallel', 'audit/nap', 'audit/narrow'];
 
 test(
   `[E132][E133][E135][E136] connections to NATS, Redis, Postgres and the application are slow, cut, refused and half-open: nothing is lost, nothing is doubled (PERDURE_SEED=${seed})`,
@@ -17,10 +16,7 @@ test(
     const toApp = await startTcpProxy({ to: auditor.url });
     ctx.onTestFinished(() => toApp.stop());
     await auditor.register(cluster.url, toApp.through(auditor.url));
-    const load = startLoad(cluster.api, 40, (n) => ({
-      name: MIXED[n % MIXED.length] ?? '',
-      data: { key: String(n % 5) },
-    }));
+    const load = startLoad(cluster.api, 40, mixedEvent);
 
     const ids = seeded();
     const mischief = startMischief({

@@ -111,6 +111,18 @@ export function sleepOp(stepId: string, until: string): WireOp {
   return { op: 'Sleep', id: stepHash(stepId), name: until, displayName: stepId, opts: {}, data: null };
 }
 
+/** `if` compares the event (`event`) with one that comes (`async`). */
+export function waitForEventOp(stepId: string, wait: { event: string; timeout: string; if?: string }): WireOp {
+  return { op: 'WaitForEvent', id: stepHash(stepId), name: wait.event, displayName: stepId, opts: wait };
+}
+
+/** `functionId` is a slug: `{appName}-{functionId}`. */
+export function invokeOp(stepId: string, invoke: { functionId: string; data: JsonValue; timeout?: string }): WireOp {
+  const { functionId, data, ...more } = invoke;
+  const opts = { function_id: functionId, payload: { data }, ...more };
+  return { op: 'InvokeFunction', id: stepHash(stepId), displayName: stepId, opts };
+}
+
 export function runCompleteOp(output: JsonValue): WireOp {
   return { op: 'RunComplete', id: stepHash('run complete'), data: output };
 }

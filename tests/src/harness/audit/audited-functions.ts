@@ -1,17 +1,21 @@
 import {
   completed,
   failed,
+  invokeOp,
   ops,
   sleepOp,
   stepHash,
   stepPlannedOp,
   stepRunOp,
+  waitForEventOp,
+  type CallEvent,
   type Reply,
   type ScriptedCall,
   type ScriptedFunction,
 } from '@perdure/testing';
 
 import type { EndEvent } from '../observer.ts';
+import type { EventInput } from '../server-api.ts';
 import { Ledger } from './ledger.ts';
 
 export const AUDIT_APP = 'audit';
@@ -26,7 +30,12 @@ export type AuditEventName =
   | 'audit/nap'
   | 'audit/shaky'
   | 'audit/fails'
-  | 'audit/narrow';
+  | 'audit/narrow'
+  | 'audit/invoke'
+  | 'audit/wait'
+  | 'audit/answer'
+  | 'audit/cancel-me'
+  | 'audit/cancel';
 
 const TRIGGERED: Record<AuditEventName, readonly string[]> = {
   'audit/one': ['audit-one'],
@@ -38,20 +47,56 @@ const TRIGGERED: Record<AuditEventName, readonly string[]> = {
   'audit/shaky': ['audit-shaky'],
   'audit/fails': ['audit-fails'],
   'audit/narrow': ['audit-narrow'],
+  'audit/invoke': ['audit-invokes'],
+  'audit/wait': ['audit-waits'],
+  'audit/answer': [],
+  'audit/cancel-me': ['audit-cancelled'],
+  'audit/cancel': [],
 };
 
-export const MIXED_EVENTS = Object.keys(TRIGGERED) as AuditEventName[];
+/** How runs of a function may end; those of others must complete. */
+export const ENDINGS: Readonly<Record<string, readonly string[]>> = {
+  'audit-fails': ['Failed'],
+  // Nobody says which comes first, the cancellation or the timeout.
+  'audit-cancelled': ['Cancelled', 'Completed'],
+};
 
-/** How runs of a function must end; the others must complete. */
-export const MUST_FAIL: ReadonlySet<string> = new Set(['audit-fails']);
+/** Events that follow on others come this many rounds later, so that most find a run that waits. */
+const ROUNDS_LATER = 8;
+const ROUND: readonly AuditEventName[] = [
+  'audit/both',
+  'audit/parallel',
+  'audit/nap',
+  'audit/shaky',
+  'audit/fails',
+  'audit/narrow',
+  'audit/invoke',
+  'audit/wait',
+  'audit/answer',
+  'audit/cancel-me',
+  'audit/cancel',
+];
+
+/** The n-th event of a load that has everything in it. */
+export function mixedEvent(n: number): EventInput {
+  const round = Math.floor(n / ROUND.length);
+  const name = ROUND[n % ROUND.length] ?? 'audit/one';
+  const follows = name === 'audit/answer' || name === 'audit/cancel';
+  return { name, data: { key: `key-${n % 5}`, n: follows ? round - ROUNDS_LATER : round } };
+}
 
 /** Calls that a harmed connection loses spend attempts: there are as many as there can be. */
 const RETRIES = 20;
 
 const PARALLEL = ['left', 'middle', 'right'];
 
+/** Slugs of the functions that an event of this name starts. */
+export function functionsOf(name: string): readonly string[] {
+  return Object.hasOwn(TRIGGERED, name) ? TRIGGERED[name as AuditEventName] : [];
+}
+
 export function auditLedger(): Ledger {
-  return new Ledger((name) => (Object.hasOwn(TRIGGERED, name) ? TRIGGERED[name as AuditEventName] : []));
+  return new Ledger(functionsOf);
 }
 
 /** Functions of every shape that keep the books: what each step gave, what each call was told, which runs have ended. */
@@ -76,6 +121,10 @@ export function auditedFunctions(ledger: Ledger): ScriptedFunction[] {
     const output = { random: Math.random() };
     ledger.noteOutput(call.runId, stepHash(stepId), output);
     return ops(stepRunOp(stepId, output));
+  };
+  const wait = (call: ScriptedCall, stepId: string, event: string): Reply => {
+    ledger.noteWait(call.runId, stepHash(stepId));
+    return ops(waitForEventOp(stepId, { event, timeout: '5s', if: 'async.data.n == event.data.n' }));
   };
   const steps = (call: ScriptedCall, count: number): Reply => {
     for (let i = 0; i < count; i += 1) if (!(stepHash(`step-${i}`) in call.steps)) return execute(call, `step-${i}`);
@@ -103,6 +152,29 @@ export function auditedFunctions(ledger: Ledger): ScriptedFunction[] {
         : steps(call, 1),
     ),
     audited('fails', 'audit/fails', () => failed('it must fail', { isRetriable: false })),
+    audited('invokes', 'audit/invoke', (call) => {
+      if (stepHash('child') in call.steps) return end(call);
+      return ops(invokeOp('child', { functionId: `${AUDIT_APP}-child`, data: { parent: call.runId } }));
+    }),
+    audited('child', [], (call) => {
+      const output = { random: Math.random() };
+      ledger.noteOutput(call.event.data['parent'] as string, stepHash('child'), output);
+      return completed(output);
+    }),
+    audited('waits', 'audit/wait', (call) => {
+      const memo = call.steps[stepHash('answer')] as { data: CallEvent } | null | undefined;
+      if (memo === undefined) return wait(call, 'answer', 'audit/answer');
+      if (memo !== null && memo.data.data['n'] !== call.event.data['n']) {
+        return failed('another run was meant', { isRetriable: false });
+      }
+      return steps(call, 1);
+    }),
+    audited(
+      'cancelled',
+      'audit/cancel-me',
+      (call) => (stepHash('never') in call.steps ? end(call) : wait(call, 'never', 'audit/never')),
+      { options: { cancel: [{ event: 'audit/cancel', if: 'async.data.n == event.data.n' }] } },
+    ),
     audited('narrow', 'audit/narrow', (call) => steps(call, 2), {
       options: { concurrency: [{ limit: 3, key: 'event.data.key' }] },
     }),
