@@ -43,7 +43,10 @@ export const checks: readonly Stage[] = [
 /** The tests, the whole system last; the conformance listing only informs. */
 export const tests: readonly Stage[] = [
   { name: 'unit and contract tests', run: (context) => runVitest('unit', context) },
-  { name: 'whole-system tests', run: (context) => runVitest('system', context) },
+  { name: 'whole system, embedded', run: (context) => runVitest('system', context) },
+  { name: 'whole system, services', run: (context) => runVitest('system-services', context) },
+  { name: 'whole system, cluster', run: (context) => runVitest('system-cluster', context) },
+  { name: 'deployment and faults', run: (context) => runVitest('system-faults', context) },
   { name: 'conformance', run: async () => console.log(countsLine(assessRepository(repositoryRoot))) },
 ];
 
