@@ -59,7 +59,7 @@ class Server {
   async start(): Promise<void> {
     const { config, log } = this;
     log.info('starting', { version: this.version, mode: config.mode, dataDir: config.data.dir, node: process.version });
-    this.opened = await openPorts(config, log);
+    this.opened = await openPorts({ ...config, version: this.version }, log);
     const { ports } = this.opened;
     this.roles = await startRoles(ALL_ROLES, ports, { ...config, version: this.version }, async (http) => {
       if (config.sample) await this.startSample(http.url);

@@ -1,5 +1,5 @@
 import type { Role } from '@perdure/boot';
-import { EventLoop, LimitsLoop, RecorderLoop, UpkeepLoop } from '@perdure/engine';
+import { EventLoop, GaugesLoop, LimitsLoop, RecorderLoop, UpkeepLoop } from '@perdure/engine';
 import { RunnerModule } from './runner.module.ts';
 
 /** Turns events into runs, writes history, keeps the cells in order. */
@@ -11,6 +11,7 @@ export const runnerRole: Role = {
     new EventLoop(ports),
     new RecorderLoop(ports),
     new LimitsLoop(ports),
+    new GaugesLoop(ports),
     ...ports.store.cells.map((_store, cell) => new UpkeepLoop(ports, cell)),
   ],
 };

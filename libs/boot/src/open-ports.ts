@@ -12,7 +12,8 @@ import { openHttpInvoker } from '@perdure/invoker/drivers';
 import { systemIds } from '@perdure/protocol';
 import { routeCells, type Store, type StoreCells } from '@perdure/store';
 import { openEmbeddedStore, openRedisCells } from '@perdure/store/drivers';
-import type { Logger } from '@perdure/telemetry';
+import { type Logger, measurePort, openTelemetry, type Telemetry } from '@perdure/telemetry';
+import type { RoleConfig } from './role/role.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface OpenedPorts {
@@ -22,7 +23,7 @@ export interface OpenedPorts {
 }
 
 /** Opens the drivers that the config names. Every driver of the platform is named here and nowhere else. */
-export async function openPorts(config: Config, log: Logger): Promise<OpenedPorts> {
+export async function openPorts(config: RoleConfig, log: Logger): Promise<OpenedPorts> {
   await mkdir(config.data.dir, { recursive: true });
   const opened: { close(): Promise<void> }[] = [];
   const keep = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
@@ -46,21 +47,42 @@ export async function openPorts(config: Config, log: Logger): Promise<OpenedPort
 
 type Keep = <T extends { close(): Promise<void> }>(opening: Promise<T>) => Promise<T>;
 
-async function openAll(config: Config, log: Logger, keep: Keep): Promise<Ports> {
+async function openAll(config: RoleConfig, log: Logger, keep: Keep): Promise<Ports> {
+  const { roles, version } = config;
+  // Closed last: all that the others do is measured.
+  const telemetry = await keep(openTelemetry({ roles, version, ...config.telemetry, log }));
+  const { metrics } = telemetry;
   const openings = [
     keep(openHistory(config, log)),
     keep(openStream(config, log)),
-    keep(openStore(config, log)),
+    keep(openStore(config, log, telemetry)),
     keep(openBus(config, log)),
     keep(Promise.resolve(openHttpInvoker({ now: () => systemClock.now() }))),
   ] as const;
   // Settled first: what opens after another failed is kept too, and so closed again.
   await Promise.allSettled(openings);
-  const [database, stream, store, bus, invoker] = await Promise.all(openings);
-  const { history, registry } = database;
+  const [database, opened, store, bus, invoker] = await Promise.all(openings);
+  // Pulling waits for something to come.
+  const stream = measurePort(opened, { name: 'stream', metrics, except: ['pull'] });
+  const history = measurePort(database.history, { name: 'history', metrics });
+  const { registry } = database;
+  bus.onGap(() => metrics.busGaps.add(1));
   const catalog = new FunctionCatalog({ registry, bus, log, cells: store.cells.length });
   const settings = engineSettings(config);
-  return { clock: systemClock, ids: systemIds, stream, store, history, registry, invoker, bus, log, catalog, settings };
+  return {
+    clock: systemClock,
+    ids: systemIds,
+    stream,
+    store,
+    history,
+    registry,
+    invoker,
+    bus,
+    log,
+    telemetry,
+    catalog,
+    settings,
+  };
 }
 
 async function openStream({ stream, data }: Config, log: Logger): Promise<EventStream> {
@@ -90,12 +112,14 @@ async function openBus({ stream }: Config, log: Logger): Promise<Bus> {
   });
 }
 
-async function openStore({ store, data }: Config, log: Logger): Promise<StoreCells> {
+async function openStore({ store, data }: Config, log: Logger, { metrics }: Telemetry): Promise<StoreCells> {
+  const measured = (cells: Store[]): StoreCells =>
+    routeCells(cells.map((cell) => measurePort(cell, { name: 'store', metrics })));
   switch (store.driver) {
     case 'embedded':
-      return routeCells([await openEmbedded(join(data.dir, 'store'), log)]);
+      return measured([await openEmbedded(join(data.dir, 'store'), log)]);
     case 'redis':
-      return routeCells(await openRedisCells({ url: store.url, cells: store.cells, waitReplicas: store.waitReplicas }));
+      return measured(await openRedisCells({ url: store.url, cells: store.cells, waitReplicas: store.waitReplicas }));
     default:
       return assertNever(store);
   }

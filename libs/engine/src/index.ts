@@ -12,6 +12,7 @@ export { CALL_TIMEOUT_MS, LEASE_MS, type EngineSettings, type Ports } from './po
 export { functionLimits } from './run/plan-run.ts';
 export { LimitsLoop } from './function/limits-loop.ts';
 export { RecorderLoop } from './history/recorder-loop.ts';
+export { GaugesLoop } from './upkeep/gauges-loop.ts';
 export { UpkeepLoop } from './upkeep/upkeep-loop.ts';
 export { cancelRun } from './run/cancel-run.ts';
 export { isReady, type NeededPort } from './ready.ts';

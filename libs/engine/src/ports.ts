@@ -4,7 +4,7 @@ import type { EventStream } from '@perdure/event-stream';
 import type { History, Registry } from '@perdure/history';
 import type { Invoker } from '@perdure/invoker';
 import type { StoreCells } from '@perdure/store';
-import type { Logger } from '@perdure/telemetry';
+import type { Logger, Telemetry } from '@perdure/telemetry';
 import type { FunctionCatalog } from './function/function-catalog.ts';
 
 /** All that use cases act through. Opened once a process by boot, shared by its roles. */
@@ -18,6 +18,7 @@ export interface Ports {
   invoker: Invoker;
   bus: Bus;
   log: Logger;
+  telemetry: Telemetry;
   /** The registered functions, cached in this process. */
   catalog: FunctionCatalog;
   settings: EngineSettings;

@@ -18,13 +18,18 @@ export class EventsController {
     @Body() body: string | undefined,
     @Headers() headers: Record<string, string | undefined>,
   ) {
-    if (!this.isAccepted(eventKey)) throw unknownKey();
+    if (!this.isAccepted(eventKey)) {
+      this.ports.telemetry.metrics.eventRequestsRejected.add(1, 'key');
+      throw unknownKey();
+    }
     const contentType = headers['content-type'];
     const seed = headers[HEADERS.eventIdSeed];
+    const traceparent = headers[HEADERS.traceparent];
     const result = await receiveEvents(this.ports, {
       body: body ?? '',
       ...(contentType !== undefined && { contentType }),
       ...(seed !== undefined && { seed }),
+      ...(traceparent !== undefined && { traceparent }),
     });
     if (result.kind === 'rejected') throw new HttpFailure(400, eventErrorReply({ status: 400, ...result }));
     return eventReply(result.ids);

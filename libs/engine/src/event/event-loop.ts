@@ -1,6 +1,7 @@
 import type { Delivery } from '@perdure/event-stream';
 import type { EventOutcomeRecord } from '@perdure/history';
 import { parseStoredEvent } from '@perdure/protocol';
+import type { Span } from '@perdure/telemetry';
 import { recordsMessage } from '../history/record-messages.ts';
 import { pause } from '../loop/pause.ts';
 import { throughOutage } from '../loop/through-outage.ts';
@@ -85,16 +86,27 @@ export class EventLoop {
   }
 
   private async handle(delivery: Delivery): Promise<Handled | undefined> {
-    const { log } = this.ports;
+    const { log, clock, telemetry } = this.ports;
     const { signal } = this.abort;
+    let span: Span | undefined;
     try {
       const event = parseStoredEvent(delivery.body);
+      span = telemetry.tracer?.start('event.handle', {
+        parent: event.trace,
+        attributes: { 'perdure.event_id': event.internalId, 'perdure.event': event.name },
+      });
+      if (span) event.trace = span.traceparent;
       const handle = (): Promise<Scheduled> => handleEvent(this.ports, event);
-      return { delivery, scheduled: await throughOutage(handle, { what: 'handle events', log, signal }) };
+      const scheduled = await throughOutage(handle, { what: 'handle events', log, signal });
+      telemetry.metrics.eventDelaySeconds.observe(Math.max(0, clock.now() - delivery.appendedAt) / 1_000);
+      return { delivery, scheduled };
     } catch (error) {
+      span?.end(error);
       log.warn('an event could not be handled and will be delivered again', { eventId: delivery.id, error });
       await this.putBack(delivery, error);
       return undefined;
+    } finally {
+      span?.end();
     }
   }
 
@@ -129,6 +141,7 @@ export class EventLoop {
 
   private async putBack(delivery: Delivery, cause: unknown): Promise<void> {
     this.held.release([delivery]);
+    this.ports.telemetry.metrics.eventsPutBack.add(1);
     const delayMs = REDELIVERY_MS[Math.min(delivery.deliveryCount, REDELIVERY_MS.length) - 1] ?? REDELIVERY_MS[0];
     const reason = cause instanceof Error ? cause.message : String(cause);
     try {

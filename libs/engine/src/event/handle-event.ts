@@ -1,5 +1,5 @@
-import { type Event, type JsonObject } from '@perdure/domain';
-import { toDeliveredEvent } from '@perdure/protocol';
+import type { JsonObject } from '@perdure/domain';
+import { type StoredEvent, toDeliveredEvent } from '@perdure/protocol';
 import type { Ports } from '../ports.ts';
 import { type Scheduled, scheduleRuns } from '../run/schedule-runs.ts';
 import { continueRuns } from '../wait/continue-runs.ts';
@@ -8,7 +8,7 @@ import { continueRuns } from '../wait/continue-runs.ts';
  * Does what one event leads to: runs start, waiting ones go on or end (execution.md 2). Safe to repeat. Problems of the
  * user's making are outcomes; only what the platform failed at is thrown, so that the event is delivered again.
  */
-export async function handleEvent(ports: Ports, event: Event): Promise<Scheduled> {
+export async function handleEvent(ports: Ports, event: StoredEvent): Promise<Scheduled> {
   const delivered: JsonObject = toDeliveredEvent(event);
   const [scheduled, continued] = await Promise.all([
     scheduleRuns(ports, event, delivered),
@@ -18,7 +18,7 @@ export async function handleEvent(ports: Ports, event: Event): Promise<Scheduled
 }
 
 /** The same for an event that was handled before a cell lost its last writes. */
-export async function handleAgain(ports: Ports, event: Event, cell: number): Promise<void> {
+export async function handleAgain(ports: Ports, event: StoredEvent, cell: number): Promise<void> {
   const delivered = toDeliveredEvent(event);
   await scheduleRuns(ports, event, delivered, cell);
   // What began to wait after the event must not have it: by now it would.

@@ -1,5 +1,6 @@
 import { parseEventRequest, toStoredEvent, seededEventIds, type EventRequestResult } from '@perdure/protocol';
 import type { Event, EventId } from '@perdure/domain';
+import type { SpanAttributes } from '@perdure/telemetry';
 import type { Ports } from '../ports.ts';
 
 export type ReceiveResult =
@@ -13,17 +14,34 @@ export type ReceiveResult =
  */
 export async function receiveEvents(
   ports: Ports,
-  request: { body: string; contentType?: string; seed?: string },
+  request: { body: string; contentType?: string; seed?: string; traceparent?: string },
 ): Promise<ReceiveResult> {
+  const { metrics, tracer } = ports.telemetry;
   const now = ports.clock.now();
+  const span = tracer?.start('POST /e', { parent: request.traceparent, attributes: { 'http.request.method': 'POST' } });
   const parsed = parseEventRequest(request.body, {
     now,
     eventId: eventIds(ports, request.seed, now),
     eventBytesMax: ports.settings.eventBytesMax,
     ...(request.contentType !== undefined && { contentType: request.contentType }),
   });
-  await appendEvents(ports, parsed.events);
+  span?.set(requestAttributes(parsed.events));
+  try {
+    await appendEvents(ports, parsed.events, span?.traceparent);
+  } catch (error) {
+    metrics.eventRequestsRejected.add(1, 'unavailable');
+    span?.end(error);
+    throw error;
+  }
+  if (parsed.kind === 'rejected') metrics.eventRequestsRejected.add(1, 'invalid');
+  span?.set({ 'http.response.status_code': parsed.kind === 'accepted' ? 200 : 400 });
+  span?.end();
   return answer(parsed);
+}
+
+function requestAttributes(events: Event[]): SpanAttributes {
+  const [first] = events;
+  return { 'perdure.events': events.length, ...(first && { 'perdure.event_id': first.internalId }) };
 }
 
 function eventIds(ports: Ports, seed: string | undefined, now: number): (index: number) => EventId {
@@ -36,12 +54,17 @@ function eventIds(ports: Ports, seed: string | undefined, now: number): (index: 
  * is stored all the same (http-api.md 2.1); so what the stream recognises repeats by is the receipt. That a repeat starts
  * no run is seen to where runs are scheduled.
  */
-export async function appendEvents(ports: Ports, events: Event[]): Promise<void> {
+export async function appendEvents(ports: Ports, events: Event[], trace?: string): Promise<void> {
   if (events.length === 0) return;
   const receipt = ports.ids.token();
   await ports.stream.append(
-    events.map((event) => ({ id: `${event.internalId}.${receipt}`, topic: 'events', body: toStoredEvent(event) })),
+    events.map((event) => ({
+      id: `${event.internalId}.${receipt}`,
+      topic: 'events',
+      body: toStoredEvent(event, trace),
+    })),
   );
+  ports.telemetry.metrics.eventsReceived.add(events.length);
 }
 
 function answer(parsed: EventRequestResult): ReceiveResult {

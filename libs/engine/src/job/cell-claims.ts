@@ -16,12 +16,14 @@ export interface Slots {
   /** Takes up to `wanted` free slots for a claim; the caller uses or returns them. 0: all are taken. */
   reserve(wanted: number): number;
   release(unused: number): void;
-  execute(job: ClaimedJob): void;
+  /** `claimTrace`: `traceparent` of the claim that the job came with, where that is traced. */
+  execute(job: ClaimedJob, claimTrace: string | undefined): void;
 }
 
 /** Claims jobs of one cell whenever there may be some and there are free slots. */
 export class CellClaims {
   private readonly ports: Ports;
+  private readonly cell: number;
   private readonly store: Store;
   private readonly slots: Slots;
   private readonly workerId: string;
@@ -35,6 +37,7 @@ export class CellClaims {
     { cell, store, slots, workerId }: { cell: number; store: Store; slots: Slots; workerId: string },
   ) {
     this.ports = ports;
+    this.cell = cell;
     this.store = store;
     this.slots = slots;
     this.workerId = workerId;
@@ -63,10 +66,14 @@ export class CellClaims {
 
   /** One claim; answers when the next one is due. */
   private async claim(): Promise<number> {
-    const { ids, settings, clock } = this.ports;
+    const { ids, settings, clock, telemetry } = this.ports;
     const jobsMax = this.slots.reserve(CLAIM_MAX);
     this.mayHaveMore = jobsMax === 0;
     if (jobsMax === 0) return this.fallbackMs;
+    const { metrics, tracer } = telemetry;
+    const startedAt = performance.now();
+    // Of claims that find nothing there is no span: it is not ended.
+    const span = tracer?.start('job.claim', { attributes: { 'perdure.cell': this.cell } });
     let claimed = 0;
     try {
       const { jobs, nextWakeAt } = await this.store.claim({
@@ -76,7 +83,13 @@ export class CellClaims {
         leaseMs: settings.leaseMs,
       });
       claimed = jobs.length;
-      for (const job of jobs) this.slots.execute(job);
+      metrics.claimSeconds.observe((performance.now() - startedAt) / 1_000);
+      metrics.claimJobs.observe(claimed);
+      if (claimed > 0) {
+        span?.set({ 'perdure.jobs': claimed });
+        span?.end();
+      }
+      for (const job of jobs) this.slots.execute(job, span?.traceparent);
       if (jobs.length === jobsMax) {
         this.mayHaveMore = true;
         return 0;

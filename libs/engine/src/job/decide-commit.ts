@@ -29,7 +29,7 @@ export interface DecideCommitInput {
   random: number;
   backoff: BackoffPolicy;
   /** What waits and invocations are planned with. */
-  context: Pick<PlanContext, 'run' | 'triggerEvent' | 'findFunction'>;
+  context: Pick<PlanContext, 'run' | 'triggerEvent' | 'trace' | 'findFunction'>;
 }
 
 type StepOp = Exclude<Op, { kind: 'none' }>;

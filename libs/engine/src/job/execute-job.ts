@@ -12,8 +12,10 @@ import type { ClaimedJob, RunState, StepSave } from '@perdure/store';
 import { hintOfCell } from '../hints/cell-hints.ts';
 import { throughOutage } from '../loop/through-outage.ts';
 import type { Ports } from '../ports.ts';
+import { parseRunMeta } from '../run/run-meta.ts';
 import { type Commit, decideCommit, failRun, overflowed } from './decide-commit.ts';
 import { stateAfterSaves, stateOf } from './run-cache.ts';
+import { jobFacts, JobWatch } from './watch-job.ts';
 
 const SIGNAL_CONFLICT = 'Signal conflict; signal wait already exists for another run';
 
@@ -30,7 +32,11 @@ export type JobEnd = { hasReady: boolean };
 export async function executeJob(
   ports: Ports,
   claimed: ClaimedJob,
-  { onJob, signal }: { onJob: (job: ClaimedJob) => void; signal: AbortSignal },
+  {
+    onJob,
+    signal,
+    claimTrace,
+  }: { onJob: (job: ClaimedJob) => void; signal: AbortSignal; claimTrace?: string | undefined },
 ): Promise<JobEnd> {
   let job: ClaimedJob | undefined = claimed;
   let known: RunState | undefined;
@@ -38,12 +44,15 @@ export async function executeJob(
   while (job !== undefined) {
     onJob(job);
     const state = stateOf(job, known);
-    const commit = await attempt(ports, job, state, signal);
+    const watch = new JobWatch(ports, job, job === claimed ? { how: 'claimed', claimTrace } : { how: 'chained' });
+    const commit = await attempt(ports, job, state, signal, watch);
     if (commit === 'aborted') return { hasReady };
     const current = job;
     const commitIt = (): Promise<Committed> => carryOut(ports, current, state, commit, signal.aborted);
     // What the application did is not thrown away because the store is away for a while; the lease fences it.
-    const end = await throughOutage(commitIt, { what: 'commit a job', log: ports.log, signal });
+    const end = await watch.committing(commit, () =>
+      throughOutage(commitIt, { what: 'commit a job', log: ports.log, signal }),
+    );
     hasReady ||= end.hasReady;
     known = end.state;
     job = end.next;
@@ -56,12 +65,13 @@ async function attempt(
   job: ClaimedJob,
   state: RunState,
   signal: AbortSignal,
+  watch: JobWatch,
 ): Promise<Commit | 'aborted'> {
   const fn = await ports.catalog.findFunction(job.run.functionId);
-  const answer = fn === undefined ? functionMissing(job) : await call(ports, fn, job, state, signal);
+  const answer = fn === undefined ? functionMissing(job) : await call(ports, fn, job, state, signal, watch);
   if (answer === 'aborted') return 'aborted';
   if (answer.kind === 'failed' && answer.code !== undefined) {
-    ports.log.info('a call failed', { ...facts(job), code: answer.code, reason: answer.error.message });
+    ports.log.info('a call failed', { ...jobFacts(job), code: answer.code, reason: answer.error.message });
   }
   return decideCommit({
     answer,
@@ -72,6 +82,7 @@ async function attempt(
     context: {
       run: job.run,
       triggerEvent: () => firstEventOf(state.events),
+      trace: () => parseRunMeta(job.run.meta).trace,
       findFunction: (name) => ports.catalog.index.findByName(name),
     },
   });
@@ -95,6 +106,7 @@ async function call(
   job: ClaimedJob,
   state: RunState,
   signal: AbortSignal,
+  watch: JobWatch,
 ): Promise<SdkAnswer | 'aborted'> {
   const { settings, clock } = ports;
   const { run, jobId, generation } = job;
@@ -115,6 +127,8 @@ async function call(
     stackPosition: job.stackPosition,
   });
   const signingKey = settings.signingKeys[0];
+  const url = callUrl(fn.url, { slug: fn.slug, target: job.target });
+  const traceparent = watch.callStarts(url);
   const headers = callHeaders({
     body,
     runId,
@@ -127,10 +141,11 @@ async function call(
     appId: run.appId,
     functionId: fn.id,
     serverKind: settings.serverKind,
+    ...(traceparent !== undefined && { traceparent }),
     ...(signingKey !== undefined && { signing: { key: signingKey, unixSeconds: Math.floor(clock.now() / 1000) } }),
   });
-  const url = callUrl(fn.url, { slug: fn.slug, target: job.target });
   const answer = await ports.invoker.call({ url, headers, body, timeoutMs: settings.callTimeoutMs, signal });
+  watch.callEnds(signal.aborted ? 'aborted' : answer);
   return signal.aborted ? 'aborted' : answer;
 }
 
@@ -165,7 +180,7 @@ async function carryOut(
     case 'complete':
       return complete(ports, job, commit);
     case 'fail':
-      ports.log.info('a run failed', { ...facts(job), error: commit.error.name, reason: commit.error.message });
+      ports.log.info('a run failed', { ...jobFacts(job), error: commit.error.name, reason: commit.error.message });
       return finalize(ports, job, { status: 'Failed', output: commit.output });
     default:
       return assertNever(commit);
@@ -201,7 +216,8 @@ async function advance(
       return { hasReady: result.hasReady, state: after, ...(result.next && { next: result.next }) };
     case 'stale':
     case 'run-gone':
-      ports.log.debug('an answer came too late', { ...facts(job), outcome: result.kind });
+      if (result.kind === 'stale') ports.telemetry.metrics.leasesLost.add(1);
+      ports.log.debug('an answer came too late', { ...jobFacts(job), outcome: result.kind });
       return { hasReady: false };
     case 'too-many-steps':
     case 'state-too-large':
@@ -232,7 +248,7 @@ async function retry(
   if (failure) return finalize(ports, job, { status: 'Failed', output: failure.output });
   const inMs = notBefore - ports.clock.now();
   ports.log.info('an attempt failed and will be repeated', {
-    ...facts(job),
+    ...jobFacts(job),
     error: error.name,
     reason: error.message,
     inMs,
@@ -266,7 +282,7 @@ async function finalize(
   const result = await ports.store.finalize({ runId: job.run.runId, lease: leaseOf(job), ...end });
   if (result === 'finalized') {
     hintOfCell(ports, 'outbox-filled', job.run.runId);
-    ports.log.debug('a run ended', { ...facts(job), status: end.status });
+    ports.log.debug('a run ended', { ...jobFacts(job), status: end.status });
   }
   // What the ended run held may have freed others.
   return { hasReady: true };
@@ -275,8 +291,4 @@ async function finalize(
 /** What a mutation in the job's name must show. */
 export function leaseOf({ jobId, token }: ClaimedJob): { jobId: JobId; token: LeaseToken } {
   return { jobId, token };
-}
-
-function facts(job: ClaimedJob): Record<string, unknown> {
-  return { runId: job.run.runId, functionId: job.run.functionId, target: job.target, attempt: job.attempt };
 }

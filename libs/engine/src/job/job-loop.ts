@@ -3,6 +3,7 @@ import type { ClaimedJob } from '@perdure/store';
 import type { Ports } from '../ports.ts';
 import { CellClaims, type Slots } from './cell-claims.ts';
 import { executeJob, leaseOf } from './execute-job.ts';
+import { jobFacts } from './watch-job.ts';
 
 /**
  * Claims jobs of all cells and executes them, up to `executorConcurrency` at once.
@@ -33,17 +34,29 @@ export class JobLoop {
     const slots: Slots = {
       reserve: (wanted) => this.reserve(wanted),
       release: (unused) => (this.reserved -= unused),
-      execute: (job) => this.execute(job),
+      execute: (job, claimTrace) => this.execute(job, claimTrace),
     };
     this.claims = ports.store.cells.map((store, cell) => new CellClaims(ports, { cell, store, slots, workerId }));
   }
 
   start(): void {
-    const { bus } = this.ports;
+    const { bus, settings, telemetry } = this.ports;
     const nudgeAll = (): void => {
       for (const claims of this.claims) claims.nudge();
     };
-    this.unsubscribe = [bus.subscribe('jobs-ready', ({ cell }) => this.claims[cell]?.nudge()), bus.onGap(nudgeAll)];
+    this.unsubscribe = [
+      bus.subscribe('jobs-ready', ({ cell }) => this.claims[cell]?.nudge()),
+      bus.onGap(nudgeAll),
+      telemetry.metrics.sample({
+        name: 'executor',
+        metrics: ['callsInProgress', 'executorSlots'],
+        freshMs: 0,
+        read: () => [
+          { metric: 'callsInProgress', value: this.executing.size },
+          { metric: 'executorSlots', value: settings.executorConcurrency },
+        ],
+      }),
+    ];
     this.extending = setInterval(() => void this.extendLeases(), this.ports.settings.leaseMs / 3);
     for (const claims of this.claims) claims.start();
   }
@@ -63,10 +76,10 @@ export class JobLoop {
   }
 
   /** The job's slot was reserved by the claim that it came with. */
-  private execute(claimed: ClaimedJob): void {
+  private execute(claimed: ClaimedJob, claimTrace: string | undefined): void {
     this.reserved -= 1;
     this.held.set(claimed.jobId, claimed);
-    const execution = this.run(claimed).then((hasReady) => {
+    const execution = this.run(claimed, claimTrace).then((hasReady) => {
       this.executing.delete(execution);
       this.claimNext(hasReady ? cellOfRun(claimed.run.runId, this.claims.length) : undefined);
     });
@@ -86,7 +99,7 @@ export class JobLoop {
   }
 
   /** Executes the job and those chained to it; answers whether other jobs may have become ready. Never fails. */
-  private async run(claimed: ClaimedJob): Promise<boolean> {
+  private async run(claimed: ClaimedJob, claimTrace: string | undefined): Promise<boolean> {
     let current = claimed;
     const onJob = (job: ClaimedJob): void => {
       this.held.delete(current.jobId);
@@ -95,11 +108,11 @@ export class JobLoop {
     };
     const { signal } = this.abort;
     try {
-      const { hasReady } = await executeJob(this.ports, claimed, { signal, onJob });
+      const { hasReady } = await executeJob(this.ports, claimed, { signal, onJob, claimTrace });
       return hasReady;
     } catch (error) {
       // The lease runs out and the job is claimed again.
-      this.ports.log.error('a job could not be executed', { jobId: current.jobId, runId: current.run.runId, error });
+      this.ports.log.error('a job could not be executed', { ...jobFacts(current), error });
       return false;
     } finally {
       // A job given up at the end of a drain stays held: it is given back.
@@ -108,14 +121,16 @@ export class JobLoop {
   }
 
   private async extendLeases(): Promise<void> {
-    const { store, settings, log } = this.ports;
+    const { store, settings, log, telemetry } = this.ports;
     await Promise.all(
       [...this.held.values()].map(async (job) => {
         try {
           const result = await store.extend(leaseOf(job), settings.leaseMs);
-          if (result === 'stale') log.debug('a lease was lost', { jobId: job.jobId, runId: job.run.runId });
+          if (result !== 'stale') return;
+          telemetry.metrics.leasesLost.add(1);
+          log.debug('a lease was lost', jobFacts(job));
         } catch (error) {
-          log.warn('a lease could not be extended', { jobId: job.jobId, runId: job.run.runId, error });
+          log.warn('a lease could not be extended', { ...jobFacts(job), error });
         }
       }),
     );
@@ -130,15 +145,16 @@ export class JobLoop {
   }
 
   private async giveBack(job: ClaimedJob): Promise<void> {
-    const { store, clock, log } = this.ports;
+    const { store, clock, log, telemetry } = this.ports;
     try {
       await store.retry({
         lease: leaseOf(job),
         notBefore: clock.now(),
         reason: 'drain',
       });
+      telemetry.metrics.jobsGivenBack.add(1);
     } catch (error) {
-      log.warn('a job could not be given back', { jobId: job.jobId, runId: job.run.runId, error });
+      log.warn('a job could not be given back', { ...jobFacts(job), error });
     }
   }
 }

@@ -30,6 +30,8 @@ export interface PlanContext {
   run: { runId: RunId; envId: EnvId; appId: AppId; functionId: FunctionId; functionVersion: number };
   /** The run's first event, as functions see it; parsed only where an op asks for it. */
   triggerEvent: () => JsonObject;
+  /** `traceparent` of what scheduled the run, where that is traced. */
+  trace?: () => string | undefined;
   /** By slug or ID, of those that are registered. */
   findFunction: (name: string) => FunctionDefinition | undefined;
   now: EpochMs;
@@ -132,7 +134,7 @@ function planInvoke(op: OpOf<'invoke'>, context: PlanContext): Planned {
       correlationId,
       timeoutMemo: errorMemo(invokeTimedOut()),
     },
-    invokeEvent: { eventId: event.internalId, body: toStoredEvent(event) },
+    invokeEvent: { eventId: event.internalId, body: toStoredEvent(event, context.trace?.()) },
   });
 }
 

@@ -10,6 +10,7 @@ import {
   type RunId,
 } from '@perdure/domain';
 import { compileExpression, evaluateKey, evaluateNumber, interpolate, type KeyResult } from '@perdure/expressions';
+import type { StoredEvent } from '@perdure/protocol';
 import type { ConstraintKeys, FunctionLimits, PauseSpec, ScheduleArgs } from '@perdure/store';
 import { FUNCTION_CONCURRENCY_DEFAULT } from '@perdure/store';
 import { pauseForEvent } from '../wait/pause-for-event.ts';
@@ -39,18 +40,22 @@ export function functionLimits(fn: FunctionDefinition): FunctionLimits {
   };
 }
 
-/** What is needed to start a run of `fn` for `event`. Pure but for hashing; errors in key expressions follow execution.md 4.0. */
-export function planRun(input: {
+export interface PlanRunInput {
   fn: FunctionDefinition;
-  event: Event;
+  event: StoredEvent;
   /** The event as SDKs and expressions see it. */
   delivered: JsonObject;
   /** Canonical JSON array of it. */
   eventsJson: string;
   runId: RunId;
   now: number;
-}): ScheduleArgs {
-  const { fn, event, delivered, eventsJson, runId, now } = input;
+  /** `traceparent` of what schedules the run. */
+  trace?: string;
+}
+
+/** What is needed to start a run of `fn` for `event`. Pure but for hashing; errors in key expressions follow execution.md 4.0. */
+export function planRun(input: PlanRunInput): ScheduleArgs {
+  const { fn, event, delivered, eventsJson, runId, now, trace } = input;
   const { flow } = fn;
   const key = (text: string): KeyResult => keyOf(text, delivered, now);
   const rateLimitKey = flow.rateLimit?.key === undefined ? undefined : key(flow.rateLimit.key);
@@ -82,7 +87,7 @@ export function planRun(input: {
     keys: constraintKeys(fn, key),
     attemptsMax: fn.retries + 1,
     events: eventsJson,
-    meta: runMeta({ eventIds: [event.internalId] }),
+    meta: runMeta({ eventIds: [event.internalId], ...(trace !== undefined && { trace }) }),
     ...correlation(event),
     publishesEnd: event.name !== INTERNAL_EVENTS.finished && event.name !== INTERNAL_EVENTS.failed,
     cancelOn: fn.flow.cancelOn.flatMap((entry, i) => cancelPause(entry, `${runId}.cancel-${i}`, delivered, now)),

@@ -9,14 +9,14 @@ import {
 } from '@perdure/domain';
 import { evaluateBoolean } from '@perdure/expressions';
 import type { EventOutcome, EventOutcomeRecord } from '@perdure/history';
-import { asJsonObject, canonicalJson, correlationIdOf, errorMemo } from '@perdure/protocol';
+import { asJsonObject, canonicalJson, correlationIdOf, errorMemo, type StoredEvent } from '@perdure/protocol';
 import type { ScheduleResult } from '@perdure/store';
 import type { Candidate } from '../function/function-index.ts';
 import { hintOfCell } from '../hints/cell-hints.ts';
 import { functionNotFound } from '../job/plan-op.ts';
 import type { Ports } from '../ports.ts';
 import { notInvokedMemo } from '../wait/invoke-memo.ts';
-import { planRun } from './plan-run.ts';
+import { planRun, type PlanRunInput } from './plan-run.ts';
 
 /** What one event led to. */
 export interface Scheduled {
@@ -37,7 +37,7 @@ export interface Scheduled {
  */
 export async function scheduleRuns(
   ports: Ports,
-  event: Event,
+  event: StoredEvent,
   delivered: JsonObject,
   onlyCell?: number,
 ): Promise<Scheduled> {
@@ -52,13 +52,32 @@ export async function scheduleRuns(
   const outcomes = await Promise.all(
     fns.map(async (fn, i) => {
       const runId = runIdInCell(ports.ids.ulid(now), cells[i] ?? 0);
-      const result = await ports.store.schedule(planRun({ fn, event, delivered, eventsJson, runId, now }));
+      const result = await schedule(ports, { fn, event, delivered, eventsJson, runId, now });
       await answerUninvoked(ports, event, fn, result);
       return outcomeOf(result);
     }),
   );
   const records = outcomes.flatMap((outcome, i) => record(event.internalId, fns[i], outcome, now));
   return { outcomes: [...failures, ...records], cells };
+}
+
+async function schedule(ports: Ports, input: PlanRunInput): Promise<ScheduleResult> {
+  const { fn, event, runId } = input;
+  const span = ports.telemetry.tracer?.start('run.schedule', {
+    parent: event.trace,
+    attributes: { 'perdure.function': fn.slug, 'perdure.run_id': runId, 'perdure.event_id': event.internalId },
+  });
+  try {
+    const trace = span?.traceparent ?? event.trace;
+    const result = await ports.store.schedule(planRun({ ...input, ...(trace !== undefined && { trace }) }));
+    span?.set({ 'perdure.outcome': result.kind, ...('runId' in result && { 'perdure.run_id': result.runId }) });
+    return result;
+  } catch (error) {
+    span?.end(error);
+    throw error;
+  } finally {
+    span?.end();
+  }
 }
 
 /** An invoke whose function was not run has its outcome at once (execution.md 5.10). */

@@ -6,7 +6,9 @@ import type { OutboxEntry } from '@perdure/store';
 import { recordsMessage, type Records } from '../history/record-messages.ts';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
+import { parseRunMeta } from '../run/run-meta.ts';
 import { runRow } from '../run/run-row.ts';
+import { countRuns } from './count-runs.ts';
 import { idlePace } from './pace.ts';
 
 /** Entries drained at once. */
@@ -66,7 +68,7 @@ export class OutboxLoop {
   }
 
   private async drain(): Promise<number> {
-    const { store, stream } = this.ports;
+    const { store, stream, telemetry } = this.ports;
     const cell = store.cells[this.cell];
     if (cell === undefined) throw new RangeError(`there is no cell ${this.cell}`);
     for (;;) {
@@ -75,8 +77,18 @@ export class OutboxLoop {
       const last = entries.at(-1);
       if (first === undefined || last === undefined) return idlePace(FALLBACK_MS, store.cells.length);
       const records = recordsMessage(`${this.cell}:${first.seq}-${last.seq}:${first.at}`, toRecords(entries));
-      await stream.append([...entries.flatMap((entry) => this.eventsOf(entry)), records]);
-      await cell.ackOutbox(last.seq);
+      const span = telemetry.tracer?.start('outbox.drain', {
+        attributes: { 'perdure.cell': this.cell, 'perdure.entries': entries.length },
+      });
+      try {
+        await stream.append([...entries.flatMap((entry) => this.eventsOf(entry)), records]);
+        await cell.ackOutbox(last.seq);
+      } catch (error) {
+        span?.end(error);
+        throw error;
+      }
+      span?.end();
+      countRuns(this.ports, entries);
       // Fewer than asked for may have been all that fit: only an empty answer means that there is no more.
       if (entries.length < ENTRIES_MAX) return GATHER_MS;
     }
@@ -93,7 +105,8 @@ export class OutboxLoop {
       events: entry.events,
       ...(entry.output !== undefined && { output: entry.output }),
     });
-    return events.map((event) => ({ id: event.internalId, topic: 'events', body: toStoredEvent(event) }));
+    const { trace } = parseRunMeta(entry.run.meta);
+    return events.map((event) => ({ id: event.internalId, topic: 'events', body: toStoredEvent(event, trace) }));
   }
 }
 

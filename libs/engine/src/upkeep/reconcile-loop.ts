@@ -104,6 +104,10 @@ export class ReconcileLoop {
       if (cursor !== undefined) await new Promise((resolve) => setTimeout(resolve, PAGE_PAUSE_MS));
     } while (cursor !== undefined);
     if (found.redriven.length + found.holders + found.lanes === 0) return;
+    const { reconcileRepairs } = this.ports.telemetry.metrics;
+    reconcileRepairs.add(found.redriven.length, 'run');
+    reconcileRepairs.add(found.holders, 'holder');
+    reconcileRepairs.add(found.lanes, 'lane');
     log.warn('a cell was put in order', { cell: this.cell, ...found });
     bus.publish('jobs-ready', { cell: this.cell });
   }

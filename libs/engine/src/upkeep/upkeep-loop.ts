@@ -75,6 +75,7 @@ export class UpkeepLoop {
   private begin(): void {
     const { ports, cell, store } = this;
     ports.log.debug('this process does the upkeep of a cell', { cell });
+    ports.telemetry.metrics.dutiesHeld.add(1, 'upkeep');
     this.work = [
       new OutboxLoop(ports, cell),
       housekeepingLoop(ports, `housekeeping of cell ${cell}`, (atMost) => store.collectGarbage(atMost)),
@@ -95,6 +96,7 @@ export class UpkeepLoop {
   private async end(): Promise<void> {
     const work = this.work;
     this.work = [];
+    this.ports.telemetry.metrics.dutiesHeld.add(-1, 'upkeep');
     await Promise.all(work.map((loop) => loop.stop()));
   }
 }

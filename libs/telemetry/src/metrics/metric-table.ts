@@ -243,13 +243,6 @@ export const METRICS = {
     help: 'What reconciliation had to put right: `run` asked again, `holder` of a counter released, `lane` put back.',
     advice: 'Expected after a failover of Redis only; otherwise report it as a defect.',
   },
-  loopFailures: {
-    name: 'perdure_loop_failures_total',
-    type: 'counter',
-    labels: ['loop'],
-    help: 'Passes of background loops that failed and are repeated.',
-    advice: 'Read the warnings of the process; usually a port does not answer.',
-  },
   // ------------------------------------------------------------------------------------------------- ports
   portOperationSeconds: {
     name: 'perdure_port_operation_seconds',

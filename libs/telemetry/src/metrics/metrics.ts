@@ -11,6 +11,7 @@ export interface Counter<L extends readonly string[]> {
 }
 
 export interface Gauge<L extends readonly string[]> {
+  add(change: number, ...labels: Values<L>): void;
   set(value: number, ...labels: Values<L>): void;
 }
 
@@ -99,7 +100,11 @@ function instrumentOf(spec: MetricSpec, registry: Registry): AnyInstrument {
         if (spec.labels.length === 0) gauge.remove();
       };
       clear();
-      return { set: (value, ...labels) => gauge.labels(...labels).set(value), clear };
+      return {
+        add: (change, ...labels) => gauge.labels(...labels).inc(change),
+        set: (value, ...labels) => gauge.labels(...labels).set(value),
+        clear,
+      };
     }
     case 'histogram': {
       const histogram = new PromHistogram({ ...config, buckets: [...(spec.buckets ?? [])] });
