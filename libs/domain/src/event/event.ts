@@ -1,4 +1,4 @@
-import type { EventId } from '../ids/ids.ts';
+import type { EventId, FunctionId } from '../ids/ids.ts';
 import type { EpochMs } from '../time/clock.ts';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
@@ -18,6 +18,8 @@ export interface Event {
   user?: JsonObject;
   v?: string;
   meta?: JsonObject;
+  /** Made by the platform for this function alone, whatever other triggers match. Never shown. */
+  target?: FunctionId;
 }
 
 export const EVENT_NAME_MAX = 512;

@@ -3,7 +3,7 @@ import { compileExpression } from '@perdure/expressions';
 import { type ConfigProblem, parseRegisterRequest, type RegisterResult } from '@perdure/protocol';
 import type { Ports } from '../ports.ts';
 import { functionLimits } from '../run/plan-run.ts';
-import { checkCron } from './check-cron.ts';
+import { checkCron } from '../cron/cron-schedule.ts';
 
 export type SyncResult =
   | { kind: 'synced'; modified: boolean; appId: AppId; syncId: string }

@@ -87,7 +87,7 @@ export function planRun(input: PlanRunInput): ScheduleArgs {
     keys: constraintKeys(fn, key),
     attemptsMax: fn.retries + 1,
     events: eventsJson,
-    meta: runMeta({ eventIds: [event.internalId], ...(trace !== undefined && { trace }) }),
+    meta: runMeta({ eventIds: [event.internalId], ...cronOf(event), ...(trace !== undefined && { trace }) }),
     ...correlation(event),
     publishesEnd: event.name !== INTERNAL_EVENTS.finished && event.name !== INTERNAL_EVENTS.failed,
     cancelOn: fn.flow.cancelOn.flatMap((entry, i) => cancelPause(entry, `${runId}.cancel-${i}`, delivered, now)),
@@ -158,6 +158,12 @@ function priorityOf(text: string, delivered: JsonObject, now: number): number {
   const result = evaluateNumber(compiled.expression, { event: delivered }, { now });
   if (result.kind !== 'number') return 0;
   return Math.max(-PRIORITY_MAX_S, Math.min(PRIORITY_MAX_S, Math.trunc(result.value)));
+}
+
+/** The trigger of a run that a tick starts. */
+function cronOf({ name, target, data }: Event): { cron?: string } {
+  const cron = data['cron'];
+  return name === INTERNAL_EVENTS.cronTick && target !== undefined && typeof cron === 'string' ? { cron } : {};
 }
 
 function correlation(event: Event): { correlationId?: string } {

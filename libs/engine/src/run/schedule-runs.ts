@@ -151,10 +151,10 @@ function matchFunctions(
   const { index } = ports.catalog;
   const fns: FunctionDefinition[] = [];
   const failures: EventOutcomeRecord[] = [];
-  const invoked = event.name === INTERNAL_EVENTS.invoked ? invokedFunction(ports, event) : undefined;
-  if (invoked) fns.push(invoked);
+  const target = targetOf(ports, event);
+  if (target) fns.push(target);
   for (const candidate of index.candidates(event.name)) {
-    if (candidate.fn === invoked) continue;
+    if (candidate.fn === target) continue;
     const match = matchTriggers(candidate, delivered, ports.clock.now());
     if (match.kind === 'match') fns.push(candidate.fn);
     if (match.kind === 'error') {
@@ -166,7 +166,12 @@ function matchFunctions(
   return { fns, failures };
 }
 
-/** An invocation starts its target whatever the target's triggers say. */
+/** The function that the event was made for: it starts whatever its triggers say. */
+function targetOf(ports: Ports, event: Event): FunctionDefinition | undefined {
+  if (event.target !== undefined) return ports.catalog.index.findByName(event.target);
+  return event.name === INTERNAL_EVENTS.invoked ? invokedFunction(ports, event) : undefined;
+}
+
 function invokedFunction(ports: Ports, event: Event): FunctionDefinition | undefined {
   const internal = event.data['_inngest'];
   if (internal === null || typeof internal !== 'object' || Array.isArray(internal)) return undefined;
