@@ -155,8 +155,10 @@ class Link {
     }
   }
 
+  /** Told when both sides are closed: one may be held open by what is held back. */
   onEnd(tell: () => void): void {
-    this.#server.once('close', tell);
+    let open = 2;
+    for (const socket of [this.#client, this.#server]) socket.once('close', () => --open === 0 && tell());
   }
 
   change(): void {
