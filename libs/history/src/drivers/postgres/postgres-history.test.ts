@@ -35,15 +35,6 @@ describeWithService('postgres', 'history', (service) => {
   describeHistory('postgres', async () => (await emptyHistory(db)).history);
   describeRegistry('postgres', () => emptyHistory(db));
 
-  test('several processes may bring a new database up to date at once', async () => {
-    const fresh = await createDatabase();
-
-    const opened = await Promise.all([1, 2, 3, 4].map(() => openPostgresHistory({ url: fresh, poolMax: 2 })));
-
-    expect(await opened[3]?.registry.revision()).toBe(0);
-    await Promise.all(opened.map((each) => each.close()));
-  });
-
   test('what is wrong with the database, and not with what it was given, may be repeated', async () => {
     const failing = sql`select * from no_such_table`.execute(db);
 
