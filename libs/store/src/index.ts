@@ -29,6 +29,7 @@ export {
   type RunStore,
   type ScheduleArgs,
   type ScheduleResult,
+  type SignalStore,
   type StepPlan,
   type StepSave,
   type Store,

@@ -3,7 +3,7 @@ import { checkHash, checkRunId, encodeAnchor, encodeName } from './name-encoding
 import type { JobView, StateView } from './operations/dispatch.ts';
 import { findBrokenInvariants } from './invariants/find-broken-invariants.ts';
 import type { OperationArgs, OperationName, OperationResult } from './operations/index.ts';
-import type { NewPause } from './operations/pauses.ts';
+import type { Anchor, NewPause } from './operations/pauses.ts';
 import type { OutboxView } from './operations/read-outbox.ts';
 import type {
   AdvanceArgs,
@@ -13,15 +13,18 @@ import type {
   ClaimedJob,
   ClaimResult,
   ConsumeResult,
+  Duty,
   FinalizeArgs,
   FunctionLimits,
   OutboxEntry,
   PauseSpec,
+  ReconcileResult,
   RunJob,
   RunRecord,
   RunState,
   ScheduleArgs,
   ScheduleResult,
+  SignalStore,
   StepPlan,
   Store,
   StoreCounts,
@@ -34,6 +37,8 @@ export interface Driver {
   /** Every key without the cell's prefix: objects for hashes, strings, arrays (sets sorted, sorted sets as pairs). */
   dump(): Promise<Record<string, unknown>>;
   durable(): Promise<void>;
+  /** See `StoreUpkeep.epoch`. */
+  epoch(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -148,7 +153,7 @@ export class OperationStore implements Store {
     const page = await this.#driver.run('findPauses', {
       ...args,
       event: encodeName(args.event),
-      anchors: args.anchors.map(encodeAnchor),
+      anchors: args.anchors.map((anchor) => ({ path: encodeName(anchor.path), anchor: encodeAnchor(anchor) })),
     });
     const pauses = asArray(page.pauses);
     return page.cursor === undefined ? { pauses } : { pauses, cursor: page.cursor };
@@ -175,6 +180,26 @@ export class OperationStore implements Store {
     });
   }
 
+  // ------------------------------------------------------------------------------------------------------- signals
+
+  reserveSignal(args: Parameters<SignalStore['reserveSignal']>[0]): ReturnType<SignalStore['reserveSignal']> {
+    const { signal, expiresAt, instead = '', ...rest } = args;
+    const [name, until] = [encodeName(signal), Math.ceil(expiresAt)];
+    return this.#driver.run('reserveSignal', { ...rest, signal: name, expiresAt: until, instead });
+  }
+
+  async findSignal({ envId, signal }: { envId: string; signal: string }): Promise<string | undefined> {
+    return (await this.#driver.run('findSignal', { envId, signal: encodeName(signal) })) ?? undefined;
+  }
+
+  async releaseSignal(args: { envId: string; signal: string; pauseId: string }): Promise<void> {
+    await this.#driver.run('releaseSignal', { ...args, signal: encodeName(args.signal) });
+  }
+
+  findWait(args: { pauseId: string; hash: string }): Promise<'waiting' | 'ended' | 'unknown'> {
+    return this.#driver.run('findWait', args);
+  }
+
   // ----------------------------------------------------------------------------------------------------- functions
 
   async setFunction(limits: FunctionLimits): Promise<void> {
@@ -199,6 +224,29 @@ export class OperationStore implements Store {
     while (await this.#driver.run('ackOutbox', { seq }));
   }
 
+  // -------------------------------------------------------------------------------------------------------- upkeep
+
+  takeDuty(args: { duty: Duty; holder: string; leaseMs: number }): Promise<boolean> {
+    return this.#driver.run('takeDuty', args);
+  }
+
+  async dropDuty(args: { duty: Duty; holder: string }): Promise<void> {
+    await this.#driver.run('dropDuty', args);
+  }
+
+  collectGarbage(keysMax: number): Promise<number> {
+    return this.#driver.run('collectGarbage', { keysMax });
+  }
+
+  async reconcile(args: { cursor?: string; runsMax: number }): Promise<ReconcileResult> {
+    const result = await this.#driver.run('reconcile', args);
+    return { ...result, redriven: asArray(result.redriven) };
+  }
+
+  epoch(): Promise<string> {
+    return this.#driver.epoch();
+  }
+
   // ---------------------------------------------------------------------------------------------------- inspection
 
   async findRunJobs(runId: string): Promise<RunJob[]> {
@@ -213,10 +261,6 @@ export class OperationStore implements Store {
 
   counts(): Promise<StoreCounts> {
     return this.#driver.run('counts', undefined);
-  }
-
-  collectGarbage(keysMax: number): Promise<number> {
-    return this.#driver.run('collectGarbage', { keysMax });
   }
 
   async checkInvariants(): Promise<string[]> {
@@ -252,10 +296,14 @@ function toNewPause(pause: PauseSpec): NewPause {
     ...rest,
     expiresAt: Math.ceil(expiresAt),
     ...(event !== undefined && { event: encodeName(event) }),
-    ...(anchors && { anchors: anchors.map((anchor) => ({ path: anchor.path, anchor: encodeAnchor(anchor) })) }),
+    ...(anchors && { anchors: anchors.map(toNewAnchor) }),
     ...(correlationId !== undefined && { correlationId: encodeName(correlationId) }),
     ...(timeoutMemo !== undefined && { timeoutMemo, timeoutMemoBytes: Buffer.byteLength(timeoutMemo) }),
   };
+}
+
+function toNewAnchor(anchor: { path: string; valueHash: string }): Anchor {
+  return { path: encodeName(anchor.path), rawPath: anchor.path, anchor: encodeAnchor(anchor) };
 }
 
 function withBytes<Save extends { hash: string; memo: string }>(save: Save): Save & { memoBytes: number } {

@@ -28,6 +28,7 @@ export interface Store
     ClaimQueue,
     LeaseStore,
     PauseStore,
+    SignalStore,
     FunctionControl,
     Outbox,
     DutyStore,
@@ -201,7 +202,8 @@ export type StepPlan =
   | { kind: 'sleep'; hash: StepHash; isRace: boolean; wakeAt: EpochMs }
   | { kind: 'wait'; hash: StepHash; isRace: boolean; pause: PauseSpec }
   | { kind: 'invoke'; hash: StepHash; isRace: boolean; pause: PauseSpec; invokeEvent: OutboxEvent }
-  | { kind: 'signal'; hash: StepHash; isRace: boolean; pause: PauseSpec; conflict: 'fail' | 'replace' };
+  /** 'taken': a run of another cell has the signal, fail (`routeCells` says so). */
+  | { kind: 'signal'; hash: StepHash; isRace: boolean; pause: PauseSpec; conflict: 'fail' | 'replace' | 'taken' };
 
 export interface AdvanceArgs {
   runId: RunId;
@@ -332,6 +334,38 @@ export interface PauseStore {
     correlationId: string;
     memo: string;
   }): Promise<ConsumeResult>;
+}
+
+// ------------------------------------------------------------------------------------------------------- signals
+
+/**
+ * A signal has one waiter in all cells. Where there are several, its home cell keeps a reservation that names the waiting
+ * pause, which lives in the cell of its run; who sends a signal asks at home where it is. With one cell none of this is
+ * needed: the pause is entered under the signal as it is. Called by `routeCells` only.
+ */
+export interface SignalStore {
+  /**
+   * In the home cell: reserves the signal for a pause that is about to be created, until `expiresAt`. `instead`: takes it
+   * from the pause that had it so far. A repeat answers 'reserved' and changes nothing.
+   */
+  reserveSignal(args: {
+    envId: EnvId;
+    signal: string;
+    pauseId: PauseId;
+    hash: StepHash;
+    expiresAt: EpochMs;
+    instead?: PauseId;
+  }): Promise<
+    | { kind: 'reserved' }
+    /** `isFresh`: reserved so lately that its pause may not be there yet. */
+    | { kind: 'taken'; pauseId: PauseId; hash: StepHash; isFresh: boolean }
+  >;
+  /** In the home cell: the pause that has the signal. */
+  findSignal(args: { envId: EnvId; signal: string }): Promise<PauseId | undefined>;
+  /** In the home cell and in that of the pause: it has the signal no more. A repeat changes nothing. */
+  releaseSignal(args: { envId: EnvId; signal: string; pauseId: PauseId }): Promise<void>;
+  /** In the cell of the pause: whether its step still waits. 'unknown': it does not wait yet, or never will. */
+  findWait(args: { pauseId: PauseId; hash: StepHash }): Promise<'waiting' | 'ended' | 'unknown'>;
 }
 
 // ----------------------------------------------------------------------------------------------------- functions

@@ -39,10 +39,7 @@ function checkOutbox(store: Snapshot, findings: Findings): void {
 /** What ends of its own is looked at in time. */
 function checkExpiries(store: Snapshot, findings: Findings): void {
   const expiries = store.scores('exp');
-  for (const kind of ['idk', 'skip', 'gcra', 'rl', 'wk']) {
+  for (const kind of ['idem', 'idk', 'skip', 'sg', 'gcra', 'rl', 'wk', 'rsv']) {
     for (const [, key] of store.ids(kind)) findings.expect(expiries.has(key), `${key} expires`);
-  }
-  for (const [, key] of store.ids('idem')) {
-    if (!store.doc(key)?.['live']) findings.expect(expiries.has(key), `${key} expires`);
   }
 }

@@ -13,6 +13,11 @@ export function checkLanes(store: Snapshot, findings: Findings): void {
   for (const [laneId] of store.ids('lane')) {
     findings.expect(store.doc(`li|${laneId}`) !== undefined, `lane ${laneId} has a record`);
   }
+  findings.expectSame(
+    'lanes with a record are those in the list',
+    Array.from(store.ids('li'), ([laneId]) => laneId),
+    store.scores('lanes').keys(),
+  );
   findings.expectSame('what is parked has a timer', store.scores('parked').keys(), parked);
   for (const [counter] of store.ids('cw')) checkBaton(store, findings, counter);
 }
@@ -32,7 +37,7 @@ function checkLane(store: Snapshot, findings: Findings, laneId: string, lane: Fi
   findings.expect(isCarrier === Boolean(lane['bat']), `lane ${laneId} is in bt if it carries a baton`);
   if (lane['pc'])
     findings.expect(store.scores(`cw|${lane['pc']}`).has(laneId), `lane ${laneId} waits for ${lane['pc']}`);
-  if (!hasJobs) findings.expect(store.scores('exp').has(`li|${laneId}`), `the record of empty lane ${laneId} expires`);
+  findings.expect(store.scores('exp').has(`li|${laneId}`), `the record of lane ${laneId} expires`);
 }
 
 function checkFunction(store: Snapshot, findings: Findings, functionId: string, fn: Fields, parked: Set<string>): void {

@@ -3,28 +3,28 @@ import { int, type Fields, type Findings, type Snapshot } from './snapshot.ts';
 
 /** Every pause belongs to a run, is found by its indexes, and ends by itself; indexes hold nothing else. */
 export function checkPauses(store: Snapshot, findings: Findings): void {
-  let pauses = 0;
-  const indexed = new Map<string, string[]>();
-  const paths = new Map<string, Record<string, number>>();
+  const expected = new Map<string, string[]>();
+  const paths = new Map<string, Record<string, string>>();
+  const pauses: string[] = [];
   for (const [pauseId, key] of store.ids('pz')) {
     const pause = store.doc(key) ?? {};
-    pauses += 1;
+    pauses.push(pauseId);
     checkOwner(store, findings, pauseId, pause);
-    collectIndex(pauseId, pause, indexed, paths);
+    collectIndex(pauseId, pause, expected, paths);
   }
-  findings.expect(int(store.doc('sys')?.['pauses']) === pauses, `sys counts ${pauses} pauses`);
-  for (const kind of ['pzq', 'pzs']) {
+  findings.expectSame('pauses are those in the list', store.scores('pauses').keys(), pauses);
+  for (const kind of ['pzq', 'pzs', 'pzx']) {
     for (const [, key] of store.ids(kind)) {
-      findings.expectSame(`pauses in ${key}`, store.scores(key).keys(), indexed.get(key) ?? []);
-      indexed.delete(key);
+      findings.expectSame(`pauses in ${key}`, store.scores(key).keys(), expected.get(key) ?? []);
+      expected.delete(key);
     }
   }
-  for (const key of indexed.keys()) findings.expect(false, `pauses are in their index ${key}`);
+  for (const key of expected.keys()) findings.expect(false, `pauses are in their index ${key}`);
   for (const [, key] of store.ids('pzp')) {
-    findings.expectSame(`counts of ${key}`, asPairs(store.doc(key) ?? {}), asPairs(paths.get(key) ?? {}));
+    findings.expectSame(`paths of ${key}`, asPairs(store.doc(key) ?? {}), asPairs(paths.get(key) ?? {}));
     paths.delete(key);
   }
-  for (const key of paths.keys()) findings.expect(false, `pauses are counted in ${key}`);
+  for (const key of paths.keys()) findings.expect(false, `paths are noted in ${key}`);
   checkCorrelations(store, findings);
 }
 
@@ -42,25 +42,26 @@ function checkOwner(store: Snapshot, findings: Findings, pauseId: string, pause:
 function collectIndex(
   pauseId: string,
   pause: Fields,
-  indexed: Map<string, string[]>,
-  paths: Map<string, Record<string, number>>,
+  expected: Map<string, string[]>,
+  paths: Map<string, Record<string, string>>,
 ): void {
   if (pause['ev'] === undefined) return;
   const event = `${pause['env']}|${pause['ev']}`;
-  const counts = paths.get(`pzp|${event}`) ?? {};
-  paths.set(`pzp|${event}`, counts);
-  const count = (name: string): void => {
-    counts[name] = (counts[name] ?? 0) + 1;
-  };
+  const inUse = paths.get(`pzp|${event}`) ?? {};
+  paths.set(`pzp|${event}`, inUse);
   const put = (key: string): void => {
-    indexed.set(key, [...(indexed.get(key) ?? []), pauseId]);
+    expected.set(key, [...new Set([...(expected.get(key) ?? []), pauseId])]);
   };
-  count('n');
   const anchors = int(pause['an']);
-  if (anchors === 0) put(`pzs|${event}`);
+  if (anchors === 0) {
+    put(`pzs|${event}`);
+    inUse['u'] = '1';
+  }
   for (let i = 0; i < anchors; i++) {
+    const path = pause[`p${i}`] ?? '';
     put(`pzq|${event}|${pause[`a${i}`]}`);
-    count(`p:${pause[`p${i}`]}`);
+    put(`pzx|${event}|${path}`);
+    inUse[`p:${path}`] = pause[`r${i}`] ?? path;
   }
 }
 
@@ -73,6 +74,6 @@ function checkCorrelations(store: Snapshot, findings: Findings): void {
   }
 }
 
-function asPairs(counts: Readonly<Record<string, unknown>>): string[] {
-  return Object.entries(counts).map(([name, count]) => `${name}=${String(count)}`);
+function asPairs(fields: Fields): string[] {
+  return Object.entries(fields).map(([name, value]) => `${name}=${value}`);
 }

@@ -4,13 +4,13 @@ import { int, type Fields, type Findings, type Snapshot } from './snapshot.ts';
 
 /** Every live run has its state, its jobs, and something that will continue it. */
 export function checkRuns(store: Snapshot, findings: Findings): void {
-  let live = 0;
+  const live: string[] = [];
   for (const [runId, run] of store.runs()) {
-    live += 1;
+    live.push(runId);
     checkState(store, findings, runId, run);
     checkJobsOf(store, findings, runId, run);
   }
-  findings.expect(int(store.doc('sys')?.['runs']) === live, `sys counts ${live} live runs`);
+  findings.expectSame('live runs are those in the list', store.scores('runs').keys(), live);
   checkKeysOfRuns(store, findings);
   checkBacklogs(store, findings);
 }
@@ -43,9 +43,11 @@ function checkJobsOf(store: Snapshot, findings: Findings, runId: string, run: Fi
 function checkKeysOfRuns(store: Snapshot, findings: Findings): void {
   for (const [id, key] of store.ids('idem')) {
     const dedup = store.doc(key) ?? {};
-    if (!dedup['live']) continue;
     const run = store.doc(`run|${dedup['run']}`);
-    findings.expect(run !== undefined && id === `${run['fn']}|${run['dk']}`, `dedup key ${id} is held by a live run`);
+    if (run) findings.expect(id === `${run['fn']}|${run['dk']}`, `dedup key ${id} is that of run ${dedup['run']}`);
+  }
+  for (const [runId, run] of store.runs()) {
+    findings.expect(store.doc(`idem|${run['fn']}|${run['dk']}`)?.['run'] === runId, `run ${runId} has its dedup key`);
   }
   for (const [id, key] of store.ids('sg')) {
     const run = store.doc(`run|${store.text(key)}`);
@@ -54,13 +56,12 @@ function checkKeysOfRuns(store: Snapshot, findings: Findings): void {
 }
 
 function checkBacklogs(store: Snapshot, findings: Findings): void {
-  const waiting = new Map<string, number>();
-  for (const [, run] of store.runs()) {
+  const waiting = new Map<string, string[]>();
+  for (const [runId, run] of store.runs()) {
     const fn = run['fn'] ?? '';
-    if (run['st'] === 'Scheduled') waiting.set(fn, (waiting.get(fn) ?? 0) + 1);
+    if (run['bl']) waiting.set(fn, [...(waiting.get(fn) ?? []), runId]);
+    findings.expect(!run['bl'] || run['st'] === 'Scheduled', `run ${runId} is in the backlog until it starts`);
   }
-  for (const [id, key] of store.ids('fn')) {
-    const expected = waiting.get(id) ?? 0;
-    findings.expect(int(store.doc(key)?.['back']) === expected, `function ${id} counts ${expected} unstarted runs`);
-  }
+  const functions = new Set([...Array.from(store.ids('back'), ([id]) => id), ...waiting.keys()]);
+  for (const id of functions) findings.expectSame(`backlog of ${id}`, store.set(`back|${id}`), waiting.get(id) ?? []);
 }

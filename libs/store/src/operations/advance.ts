@@ -1,4 +1,4 @@
-import { CHAIN_MAX } from './bounds.ts';
+import { CHAIN_MAX, LOWERED_MS } from './bounds.ts';
 import { accountLimit, functionLimit, limitInSlot, roomIn } from './counters.ts';
 import { completeStep, isGrouping, openGroup, requestDiscovery } from './discovery.ts';
 import { viewJob, viewState, type JobView } from './dispatch.ts';
@@ -27,7 +27,7 @@ import {
   stepJobId,
   stepsKey,
 } from './keys.ts';
-import { whole } from './numbers.ts';
+import { int, whole } from './numbers.ts';
 import { startOp, type Op } from './op.ts';
 import { appendOutbox } from './outbox.ts';
 import { createPause, type NewPause } from './pauses.ts';
@@ -46,7 +46,7 @@ export interface PlanArgs {
   wakeAt?: number;
   pause?: NewPause;
   invokeEvent?: { eventId: string; body: string; bodyBytes: number };
-  conflict?: 'fail' | 'replace';
+  conflict?: 'fail' | 'replace' | 'taken';
 }
 
 export interface AdvanceArgs {
@@ -91,7 +91,7 @@ interface Commit {
 /**
  * Commits an answer that does not end the run: steps saved, others planned, the job and its capacity released or handed
  * to the run's next job, discovery by the rules of sdk-protocol.md 7.6. All or nothing: every refusal comes before the
- * first write. A repeat under the same token answers as before. About 20 commands for one step with a chained job.
+ * first write. A repeat under the same token answers as before. 15 commands for one step with a chained job.
  */
 export function advance(tx: Tx, now: number, args: AdvanceArgs): AdvanceResult {
   const op = startOp(tx, now);
@@ -130,6 +130,22 @@ function advanced(next: JobView | undefined, hasReady: boolean): AdvanceResult {
 // ------------------------------------------------------------------------------------------------------- refusals
 
 function refuse(op: Op, args: AdvanceArgs, run: Doc): AdvanceResult | undefined {
+  const steps = args.saves.length + args.plans.length;
+  let bytes = 0;
+  for (const save of args.saves) bytes += save.memoBytes;
+  // Mostly even too much is within the limits: what is there already need not be looked up.
+  if (isBeyond(run, steps, bytes, args.limits) !== '') {
+    const beyond = exceeds(op, args, run);
+    if (beyond !== '') return { kind: beyond };
+  }
+  for (const plan of args.plans) {
+    if (isSignalTaken(op, args.runId, run, plan)) return { kind: 'signal-conflict', hash: plan.hash };
+  }
+  return undefined;
+}
+
+/** Counts only what is new. */
+function exceeds(op: Op, args: AdvanceArgs, run: Doc): '' | 'too-many-steps' | 'state-too-large' {
   let steps = 0;
   let bytes = 0;
   for (const save of args.saves) {
@@ -141,12 +157,7 @@ function refuse(op: Op, args: AdvanceArgs, run: Doc): AdvanceResult | undefined 
   for (const plan of args.plans) {
     if (!isKnown(op, args.runId, plan.hash)) steps += 1;
   }
-  const beyond = isBeyond(run, steps, bytes, args.limits);
-  if (beyond !== '') return { kind: beyond };
-  for (const plan of args.plans) {
-    if (isSignalTaken(op, args.runId, run, plan)) return { kind: 'signal-conflict', hash: plan.hash };
-  }
-  return undefined;
+  return isBeyond(run, steps, bytes, args.limits);
 }
 
 function isPlanned(op: Op, runId: string, hash: string): boolean {
@@ -161,8 +172,9 @@ function isKnown(op: Op, runId: string, hash: string): boolean {
 /** Another live run, or another step, waits for the signal, and the newcomer is to fail (execution.md 5.9). */
 function isSignalTaken(op: Op, runId: string, run: Doc, plan: PlanArgs): boolean {
   const pause = plan.pause;
-  if (plan.kind !== 'signal' || plan.conflict !== 'fail' || pause === undefined) return false;
+  if (plan.kind !== 'signal' || plan.conflict === 'replace' || pause === undefined) return false;
   if (isKnown(op, runId, plan.hash)) return false;
+  if (plan.conflict === 'taken') return true;
   const waiter = op.tx.get(correlationKey('signal', field(run, 'env'), pause.correlationId ?? ''));
   if (waiter === undefined || waiter === pause.pauseId) return false;
   const waitingRun = op.tx.hget(pauseKey(waiter), 'run');
@@ -246,7 +258,7 @@ function endAtOnce(commit: Commit, plan: PlanArgs): void {
 
 function commitSave(commit: Commit, save: SaveArgs): void {
   const { op, args, runId, run } = commit;
-  const planned = isPlanned(op, runId, save.hash);
+  const planned = isStepPlanned(commit, save.hash);
   if (!saveStep(op, runId, run, save, planned)) commit.hasLostSave = true;
   if (planned && stepJobId(runId, save.hash) !== args.lease.jobId) dropPlanned(op, runId, run, save.hash);
   noteCompletion(
@@ -254,6 +266,13 @@ function commitSave(commit: Commit, save: SaveArgs): void {
     save.hash,
     save.isRace || (isSet(commit.job, 'race') && field(commit.job, 'target') === save.hash),
   );
+}
+
+/** Mostly the answered job is all that the run has, and nothing need be looked up. */
+function isStepPlanned(commit: Commit, hash: string): boolean {
+  const { op, args, runId, run } = commit;
+  if (stepJobId(runId, hash) === args.lease.jobId) return true;
+  return intField(run, 'nj') > 1 && isPlanned(op, runId, hash);
 }
 
 function noteCompletion(commit: Commit, hash: string, isRace: boolean): void {
@@ -301,17 +320,30 @@ function dispatchNext(commit: Commit): AdvanceResult {
     const next = commit.ready[i];
     if (next !== undefined) enqueueJob(op, runId, run, next);
   }
-  saveDoc(op.tx, run);
   rememberAnswer(commit, chained);
+  saveDoc(op.tx, run);
   return advanced(chained, op.hasReady);
 }
 
 /** What a repeat under the same token is answered with: token, `hasReady`, whether the state was left out, next job. */
 function rememberAnswer(commit: Commit, chained: JobView | undefined): void {
-  const { op, args, runId } = commit;
+  const { op, args, runId, run } = commit;
   const flags = (op.hasReady ? ' 1' : ' 0') + (holdsState(commit) ? ' 1 ' : ' 0 ');
   const nextId = chained === undefined ? '' : chained.jobId;
-  op.tx.mset(finishedJobsKey(runId), args.lease.jobId, args.lease.token + flags + nextId);
+  const answer = args.lease.token + flags + nextId;
+  if (chained !== undefined && intField(run, 'nj') === 1) {
+    // Nobody but the caller has anything of the run: its last answer is the only one that can be asked for again.
+    change(run, 'laj', args.lease.jobId);
+    change(run, 'la', answer);
+  } else {
+    change(run, 'dn', '1');
+    op.tx.mset(finishedJobsKey(runId), args.lease.jobId, answer);
+  }
+}
+
+function answerOf(op: Op, runId: string, run: Doc, jobId: string): string | undefined {
+  if (field(run, 'laj') === jobId) return field(run, 'la');
+  return isSet(run, 'dn') ? op.tx.mget(finishedJobsKey(runId), jobId) : undefined;
 }
 
 /** A chain ends after a few jobs, when its function is paused, or when a limit was lowered below what is in use. */
@@ -320,6 +352,12 @@ function mayChain(commit: Commit): boolean {
   if (args.chain === undefined || intField(job, 'chn') >= CHAIN_MAX) return false;
   const fn = openOrNewDoc(op.tx, functionKey(field(run, 'fn')));
   if (field(fn, 'state') === 'paused') return false;
+  const accountLowered = int(op.tx.hget(accountKey(field(run, 'acct')), 'low'));
+  const isLowered = Math.max(accountLowered, intField(fn, 'low')) + LOWERED_MS > op.now;
+  return !isLowered || isWithinLimits(op, run, fn);
+}
+
+function isWithinLimits(op: Op, run: Doc, fn: Doc): boolean {
   const account = openOrNewDoc(op.tx, accountKey(field(run, 'acct')));
   const limits = [accountLimit(account), functionLimit(fn)];
   if (isSet(run, 'k1')) limits.push(limitInSlot(fn, 'k1'));
@@ -358,17 +396,17 @@ function holdsState(commit: Commit): boolean {
 
 function chainedView(op: Op, runId: string, run: Doc, jobId: string, job: Doc, isStateKnown: boolean): JobView {
   const view = viewJob(jobId, job, runId, run);
-  if (!isStateKnown) view.state = viewState(op, runId);
+  if (!isStateKnown) view.state = viewState(op, runId, intField(run, 'sl'));
   return view;
 }
 
 /** The job ended under this token before: the answer of that time, the chained job only while it is still leased. */
 function repeated(op: Op, args: AdvanceArgs, run: Doc): AdvanceResult {
-  const finished = op.tx.mget(finishedJobsKey(args.runId), args.lease.jobId);
+  const finished = answerOf(op, args.runId, run, args.lease.jobId);
   if (finished === undefined) return { kind: 'stale' };
   const parts = finished.split(' ');
   if (parts[0] !== args.lease.token) return { kind: 'stale' };
-  const nextId = parts[3] ?? '';
+  const nextId = parts.slice(3).join(' ');
   const next = openDoc(op.tx, jobKey(nextId));
   if (next === undefined || args.chain === undefined || field(next, 'tok') !== args.chain.token) {
     return advanced(undefined, parts[1] === '1');

@@ -22,6 +22,13 @@ export const RUN_JOBS_MAX = 25_000;
 export const OUTBOX_MAX = 1000;
 /** An outbox reading or a claim ends early when what it answers is as large as this. */
 export const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+/** Things looked at by one page of a reconciliation, whatever its entries are; one entry may take more. */
+export const RECONCILE_LOOKS_MAX = 2000;
+/** Holders of a counter, and jobs of a lane, looked at by a reconciliation. */
+export const HOLDERS_CHECKED_MAX = 5000;
+export const LANE_JOBS_CHECKED_MAX = 100;
+/** Lanes whose jobs are counted by one look. */
+export const COUNTED_LANES_MAX = 10_000;
 /** Pauses answered by one look-up. */
 export const FIND_PAUSES_MAX = 1000;
 
@@ -31,6 +38,8 @@ export const SCALE = 1000;
 export const CONTINUE_SHARE = 10;
 /** Jobs of a run handed on directly before it takes its turn in its lane again. */
 export const CHAIN_MAX = 5;
+/** After a limit was lowered, chains look at it this long: what was in use then has ended. */
+export const LOWERED_MS = 3_600_000;
 /** Reaps before a job counts as poison: it takes its executor down. */
 export const SCAVENGES_MAX = 20;
 
@@ -38,6 +47,8 @@ export const SCAVENGES_MAX = 20;
 export const PARK_FALLBACK_MS = 60_000;
 /** The record of an empty lane is kept this long, so that its pass is not forgotten. */
 export const LANE_IDLE_MS = 600_000;
+/** At most this long where its counters are held. */
+export const LANE_HELD_MS = 1_800_000;
 /** How long the last claim of a worker can be repeated. */
 export const WORKER_IDLE_MS = 600_000;
 /** How long a dedup or idempotency key, or a skipped run, is remembered (execution.md 2.3). */

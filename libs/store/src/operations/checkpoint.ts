@@ -30,6 +30,7 @@ export function checkpoint(
   const { run, job } = fenced;
   if (args.generation !== undefined && args.generation < intField(job, 'gen') + 1) return 'stale';
   const unsaved: Memo[] = [];
+  const plannedHashes: Record<string, boolean> = {};
   let bytes = 0;
   let steps = 0;
   for (const save of args.saves) {
@@ -37,12 +38,13 @@ export function checkpoint(
       unsaved.push(save);
       bytes += save.memoBytes;
       if (tx.hget(jobKey(stepJobId(args.runId, save.hash)), 'st') === undefined) steps += 1;
+      else plannedHashes[save.hash] = true;
     }
   }
   const beyond = isBeyond(run, steps, bytes, args.limits);
   if (beyond !== '') return beyond;
   for (const save of unsaved) {
-    const planned = tx.hget(jobKey(stepJobId(args.runId, save.hash)), 'st') !== undefined;
+    const planned = plannedHashes[save.hash] === true;
     saveStep(op, args.runId, run, save, planned);
     if (planned) dropPlanned(op, args.runId, run, save.hash);
     completeStep(op, args.runId, run, save.hash, false);

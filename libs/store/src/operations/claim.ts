@@ -25,6 +25,7 @@ import { idleFrom, nextTokenAt, rateOf, tatAfter, tokensIn, type Rate } from './
 import {
   accountKey,
   DUE,
+  EXPIRIES,
   functionKey,
   jobKey,
   laneJobsKey,
@@ -47,6 +48,7 @@ import {
   parkFunction,
   parkLane,
   passFor,
+  reviveLane,
   unparkAccount,
   unparkFunction,
   unparkLane,
@@ -73,7 +75,7 @@ export interface ClaimResult {
 /** What one claim has granted so far. */
 interface Grants {
   args: ClaimArgs;
-  jobIds: string[];
+  jobs: JobView[];
   /** Of the state that goes along with them. */
   bytes: number;
 }
@@ -95,62 +97,68 @@ interface Visit {
  */
 export function claim(tx: Tx, now: number, args: ClaimArgs): ClaimResult {
   const op = startOp(tx, now);
-  const worker = openOrNewDoc(tx, workerKey(args.workerId));
-  if (field(worker, 'claim') === args.claimId) {
-    return { jobs: claimedJobs(op, args, intField(worker, 'n'), worker), nextWakeAt: now };
-  }
+  const earlier = tx.hget(workerKey(args.workerId), 'claim');
+  if (earlier === args.claimId) return { jobs: repeatedJobs(op, args), nextWakeAt: now };
   promote(op);
   reap(op, now, REAP_MAX);
   unparkDue(op);
-  const grants: Grants = { args, jobIds: [], bytes: 0 };
+  const grants: Grants = { args, jobs: [], bytes: 0 };
   let visits = 0;
-  while (mayGrant(grants) && visits < VISITS_MAX && visitNext(op, grants)) visits += 1;
-  return result(op, grants, worker);
+  let isMore = true;
+  while (isMore && mayGrant(grants) && visits < VISITS_MAX) {
+    isMore = visitNext(op, grants);
+    visits += 1;
+  }
+  if (grants.jobs.length > 0) rememberClaim(op, grants, earlier === undefined);
+  const nextWakeAt = isMore && tx.zcard(RUNNABLE_ACCOUNTS) > 0 ? now : nextTimer(op);
+  return nextWakeAt === undefined ? { jobs: grants.jobs } : { jobs: grants.jobs, nextWakeAt };
 }
 
 /** Large states end a claim early: the caller claims again at once. */
 function mayGrant(grants: Grants): boolean {
-  return grants.jobIds.length < grants.args.jobsMax && grants.bytes < ANSWER_BYTES_MAX;
+  return grants.jobs.length < grants.args.jobsMax && grants.bytes < ANSWER_BYTES_MAX;
 }
 
-function result(op: Op, grants: Grants, worker: Doc): ClaimResult {
-  const n = grants.jobIds.length;
-  if (n > 0) {
-    const record: Record<string, string> = { claim: grants.args.claimId, n: whole(n), at: whole(op.now) };
-    for (let i = 0; i < n; i++) record['j' + whole(i)] = grants.jobIds[i] ?? '';
-    op.tx.hset(worker.key, record);
-    expireAt(op.tx, worker.key, op.now + WORKER_IDLE_MS);
+/** The record of a worker expires when it claims nothing any more. */
+function rememberClaim(op: Op, grants: Grants, isNew: boolean): void {
+  const { workerId, claimId } = grants.args;
+  const record: Record<string, string> = { claim: claimId, n: whole(grants.jobs.length), at: whole(op.now) };
+  let index = 0;
+  for (const job of grants.jobs) {
+    record['j' + whole(index)] = job.jobId;
+    index += 1;
   }
-  const jobs: JobView[] = [];
-  for (const jobId of grants.jobIds) jobs.push(claimedJob(op, jobId));
-  const nextWakeAt = nextWake(op);
-  return nextWakeAt === undefined ? { jobs } : { jobs, nextWakeAt };
+  op.tx.hset(workerKey(workerId), record);
+  if (isNew) op.tx.zadd(EXPIRIES, op.now + WORKER_IDLE_MS, workerKey(workerId));
 }
 
-function claimedJob(op: Op, jobId: string): JobView {
-  const job = openOrNewDoc(op.tx, jobKey(jobId));
-  const runId = field(job, 'run');
-  const view = viewJob(jobId, job, runId, openOrNewDoc(op.tx, runKey(runId)));
-  view.state = viewState(op, runId);
-  return view;
-}
-
-function claimedJobs(op: Op, args: ClaimArgs, n: number, worker: Doc): JobView[] {
+/** The jobs of the first call that are still leased by it. */
+function repeatedJobs(op: Op, args: ClaimArgs): JobView[] {
+  const worker = openOrNewDoc(op.tx, workerKey(args.workerId));
   const jobs: JobView[] = [];
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < intField(worker, 'n'); i++) {
     const jobId = field(worker, 'j' + whole(i));
-    if (op.tx.hget(jobKey(jobId), 'tok') === tokenOf(args, i)) jobs.push(claimedJob(op, jobId));
+    const job = openDoc(op.tx, jobKey(jobId));
+    const run = job === undefined ? undefined : openDoc(op.tx, runKey(field(job, 'run')));
+    if (job !== undefined && run !== undefined && field(job, 'tok') === tokenOf(args, i)) {
+      jobs.push(claimedJob(op, jobId, job, run));
+    }
   }
   return jobs;
+}
+
+function claimedJob(op: Op, jobId: string, job: Doc, run: Doc): JobView {
+  const runId = field(job, 'run');
+  const view = viewJob(jobId, job, runId, run);
+  view.state = viewState(op, runId, intField(run, 'sl'));
+  return view;
 }
 
 function tokenOf(args: ClaimArgs, index: number): string {
   return args.claimId + '.' + whole(index);
 }
 
-/** Now, when runnable work was left; else the first of the timers. */
-function nextWake(op: Op): number | undefined {
-  if (op.tx.zcard(RUNNABLE_ACCOUNTS) > 0) return op.now;
+function nextTimer(op: Op): number | undefined {
   let next: number | undefined = undefined;
   for (const key of [DUE, PARKED, LEASES]) {
     const first = op.tx.zfirst(key, 1)[0];
@@ -164,11 +172,12 @@ function unparkDue(op: Op): void {
 }
 
 function unpark(op: Op, entry: string): void {
+  // Whatever it is about may have been unparked in passing since the list was read.
+  op.tx.zrem(PARKED, entry);
   const kind = entry.substring(0, 2);
   const id = entry.substring(2);
   if (kind === 'A|') unparkAccount(op, id);
   else if (kind === 'F|') unparkFunction(op, id);
-  // The lane may have been unparked in passing since the list was read.
   else if (op.tx.hget(laneKey(id), 'par') === '1') unparkLane(op, id, openOrNewDoc(op.tx, laneKey(id)));
 }
 
@@ -193,6 +202,7 @@ function visitNext(op: Op, grants: Grants): boolean {
   if (third === undefined) return op.tx.zrem(functions, functionId);
   const [laneId, lanePass] = third;
   const lane = openOrNewDoc(op.tx, laneKey(laneId));
+  if (!isSet(lane, 'fn') && !reviveLane(op, laneId, lane)) return true;
 
   const visit: Visit = { accountId, account, functionId, fn, cls, laneId, lane };
   advanceVirtualTimes(op, visit, accountPass, functionPass, lanePass);
@@ -228,11 +238,11 @@ function visitLane(op: Op, grants: Grants, visit: Visit): void {
     handBatonsOn(op, visit.lane);
     return;
   }
-  let room = Math.min(accountRoom, functionRoom, grants.args.jobsMax - grants.jobIds.length, QUANTUM);
+  let room = Math.min(accountRoom, functionRoom, grants.args.jobsMax - grants.jobs.length, QUANTUM);
   const rate = throttleRate(visit);
   const bucket = throttleKey(field(visit.lane, 'thr'));
+  const tat = rate === undefined ? 0 : int(op.tx.get(bucket));
   if (rate !== undefined) {
-    const tat = int(op.tx.get(bucket));
     const tokens = tokensIn(rate, tat, op.now);
     if (tokens === 0) {
       park(op, visit, '', nextTokenAt(rate, tat));
@@ -248,11 +258,10 @@ function visitLane(op: Op, grants: Grants, visit: Visit): void {
     }
     room = Math.min(room, left);
   }
-  const granted = grantFromLane(op, grants, visit, room);
-  if (rate !== undefined && granted > 0) takeTokens(op, bucket, rate, granted);
-  charge(op, visit, granted);
-  if (op.tx.zcard(laneJobsKey(visit.laneId)) === 0) emptyLane(op, visit.laneId);
-  else if (granted === 0) handBatonsOn(op, visit.lane);
+  const jobs = op.tx.zfirst(laneJobsKey(visit.laneId), room + 1);
+  const granted = grantJobs(op, grants, visit, jobs.slice(0, room));
+  if (rate !== undefined && granted.jobs > 0) takeTokens(op, bucket, tatAfter(rate, tat, op.now, granted.jobs));
+  leaveVisit(op, visit, granted.jobs, granted.taken === jobs.length);
 }
 
 function park(op: Op, visit: Visit, counter: string, wakeAt: number): void {
@@ -274,53 +283,67 @@ function throttleRate(visit: Visit): Rate | undefined {
   return rateOf(limit, intField(visit.fn, 'thp'), limit + intField(visit.fn, 'thb'));
 }
 
-function takeTokens(op: Op, bucket: string, rate: Rate, tokens: number): void {
-  const tat = tatAfter(rate, int(op.tx.get(bucket)), op.now, tokens);
+function takeTokens(op: Op, bucket: string, tat: number): void {
   op.tx.set(bucket, whole(tat));
   expireAt(op.tx, bucket, idleFrom(tat));
 }
 
-/** Leases the first jobs of the lane, dropping those of ended runs. Answers how many. */
-function grantFromLane(op: Op, grants: Grants, visit: Visit, jobsMax: number): number {
-  // Starting a run changes its function's record: what the visit changed so far comes first.
-  saveVisit(op, visit);
-  const jobs = op.tx.zfirst(laneJobsKey(visit.laneId), jobsMax);
-  let granted = 0;
-  for (const [jobId] of jobs) {
-    if (!mayGrant(grants)) return granted;
+/** Leases the first jobs of the lane. `taken`: how many left it; those that are not ready here, and of ended runs, do too. */
+function grantJobs(op: Op, grants: Grants, visit: Visit, entries: [string, number][]): { taken: number; jobs: number } {
+  const before = grants.jobs.length;
+  let taken = 0;
+  for (const [jobId] of entries) {
+    if (!mayGrant(grants)) break;
     op.tx.zrem(laneJobsKey(visit.laneId), jobId);
-    op.tx.hincr(SYS, 'ready', -1);
-    const job = openOrNewDoc(op.tx, jobKey(jobId));
-    const runId = field(job, 'run');
-    const run = openDoc(op.tx, runKey(runId));
-    if (run === undefined) {
-      op.tx.hdrop(jobKey(jobId));
-    } else {
-      const token = tokenOf(grants.args, grants.jobIds.length);
-      grantJob(op, jobId, job, runId, run, token, grants.args.leaseMs);
-      saveDoc(op.tx, job);
-      saveDoc(op.tx, run);
-      grants.jobIds.push(jobId);
-      grants.bytes += intField(run, 'bytes') + intField(run, 'eb');
-      granted += 1;
+    taken += 1;
+    const job = openDoc(op.tx, jobKey(jobId));
+    if (job !== undefined && field(job, 'st') === 'R' && field(job, 'lane') === visit.laneId) {
+      grantReady(op, grants, visit, jobId, job);
     }
   }
-  return granted;
+  return { taken, jobs: grants.jobs.length - before };
 }
 
-/** Advances the passes of lane, class, function and account, and their places. */
-function charge(op: Op, visit: Visit, granted: number): void {
-  if (granted === 0) return;
+function grantReady(op: Op, grants: Grants, visit: Visit, jobId: string, job: Doc): void {
+  const runId = field(job, 'run');
+  const run = openDoc(op.tx, runKey(runId));
+  if (run === undefined) {
+    op.tx.hdrop(jobKey(jobId));
+    return;
+  }
+  const token = tokenOf(grants.args, grants.jobs.length);
+  grantJob(op, jobId, job, runId, run, visit.fn, token, grants.args.leaseMs);
+  saveDoc(op.tx, job);
+  saveDoc(op.tx, run);
+  grants.jobs.push(claimedJob(op, jobId, job, run));
+  grants.bytes += intField(run, 'bytes') + intField(run, 'eb');
+}
+
+/** Charges what was granted, and moves lane, function and account to their new places. */
+function leaveVisit(op: Op, visit: Visit, granted: number, isEmpty: boolean): void {
+  const { account, fn, lane } = visit;
+  if (granted > 0) charge(visit, granted);
+  saveDoc(op.tx, account);
+  saveDoc(op.tx, fn);
+  if (!isEmpty) saveDoc(op.tx, lane);
+  const kept = isEmpty ? emptyLane(op, visit.laneId, lane) : 'function';
+  if (granted > 0) {
+    if (!isEmpty) op.tx.zadd(runnableLanesKey(visit.functionId, visit.cls), intField(lane, 'pass'), visit.laneId);
+    if (kept === 'function') op.tx.zadd(runnableFunctionsKey(visit.accountId), intField(fn, 'pass'), visit.functionId);
+    if (kept !== 'none') op.tx.zadd(RUNNABLE_ACCOUNTS, intField(account, 'pass'), visit.accountId);
+  } else if (!isEmpty) {
+    handBatonsOn(op, lane);
+  }
+}
+
+/** Advances the passes of lane, class, function and account. */
+function charge(visit: Visit, granted: number): void {
   const { account, fn, lane } = visit;
   changeInt(lane, 'pass', intField(lane, 'pass') + passFor(granted, 1));
   changeInt(fn, 'pass', intField(fn, 'pass') + passFor(granted, weightOf(fn)));
   changeInt(account, 'pass', intField(account, 'pass') + passFor(granted, 1));
   if (visit.cls === 'C') chargeClass(fn, 'pc', 'ps', Math.floor((granted * SCALE) / CONTINUE_SHARE));
   else chargeClass(fn, 'ps', 'pc', granted * SCALE);
-  saveVisit(op, visit);
-  op.tx.zadd(runnableLanesKey(visit.functionId, visit.cls), intField(lane, 'pass'), visit.laneId);
-  op.tx.zadd(runnableFunctionsKey(visit.accountId), intField(fn, 'pass'), visit.functionId);
-  op.tx.zadd(RUNNABLE_ACCOUNTS, intField(account, 'pass'), visit.accountId);
 }
 
 /** A class that had no work when the other was served takes the other's time along: idling earns no credit. */

@@ -1,17 +1,8 @@
+import { leaveBacklog } from './backlog.ts';
 import { runCounter } from './counters.ts';
 import { change, changeInt, field, intField, isSet, openDoc, type Doc } from './docs.ts';
 import { enqueueJob, leaseJob, removeJob, requestCounters } from './jobs.ts';
-import {
-  counterKey,
-  eventsKey,
-  finishTimeoutJobId,
-  functionKey,
-  jobKey,
-  stackKey,
-  startTimeoutJobId,
-  stepsKey,
-} from './keys.ts';
-import { int } from './numbers.ts';
+import { counterKey, eventsKey, finishTimeoutJobId, jobKey, stackKey, startTimeoutJobId, stepsKey } from './keys.ts';
 import type { Op } from './op.ts';
 import { appendOutbox } from './outbox.ts';
 
@@ -56,31 +47,31 @@ export interface JobView {
   state?: StateView;
 }
 
-/** Leases a job that has been granted capacity in its own name. A start job's first lease starts its run. */
+/** Leases a job that has been granted capacity in its own name. A start job's first lease starts its run. `fn`: its function's record. */
 export function grantJob(
   op: Op,
   jobId: string,
   job: Doc,
   runId: string,
   run: Doc,
+  fn: Doc,
   token: string,
   leaseMs: number,
 ): void {
   for (const counter of requestCounters(run)) op.tx.sadd(counterKey(counter), jobId);
   leaseJob(op, jobId, job, run, token, leaseMs);
-  if (field(run, 'st') === 'Scheduled') startRun(op, runId, run);
+  if (field(run, 'st') === 'Scheduled') startRun(op, runId, run, fn);
 }
 
-function startRun(op: Op, runId: string, run: Doc): void {
-  const fnKey = functionKey(field(run, 'fn'));
+function startRun(op: Op, runId: string, run: Doc, fn: Doc): void {
   change(run, 'st', 'Running');
   changeInt(run, 'start', op.now);
   if (isSet(run, 'r')) op.tx.sadd(counterKey(runCounter(field(run, 'r'))), runId);
-  op.tx.hincr(fnKey, 'back', -1);
+  leaveBacklog(op, runId, run);
   appendOutbox(op, { kind: 'run-started', run: runId, fn: field(run, 'fn') });
-  const timeout = openDoc(op.tx, jobKey(startTimeoutJobId(runId)));
+  const timeout = isSet(run, 'sto') ? openDoc(op.tx, jobKey(startTimeoutJobId(runId))) : undefined;
   if (timeout !== undefined) removeJob(op, startTimeoutJobId(runId), timeout, run);
-  const finishTimeoutMs = int(op.tx.hget(fnKey, 'fto'));
+  const finishTimeoutMs = intField(fn, 'fto');
   if (finishTimeoutMs === 0) return;
   enqueueJob(op, runId, run, {
     jobId: finishTimeoutJobId(runId),
@@ -114,12 +105,11 @@ export function viewRun(runId: string, run: Doc): RunView {
   return view;
 }
 
-export function viewState(op: Op, runId: string): StateView {
-  return {
-    events: op.tx.get(eventsKey(runId)) ?? '',
-    steps: op.tx.mall(stepsKey(runId)),
-    stack: op.tx.lrange(stackKey(runId)),
-  };
+/** `stackLength`: where it is 0 there is nothing to read but the events. */
+export function viewState(op: Op, runId: string, stackLength: number): StateView {
+  const events = op.tx.get(eventsKey(runId)) ?? '';
+  if (stackLength === 0) return { events, steps: [], stack: [] };
+  return { events, steps: op.tx.mall(stepsKey(runId)), stack: op.tx.lrange(stackKey(runId)) };
 }
 
 export function viewJob(jobId: string, job: Doc, runId: string, run: Doc): JobView {

@@ -23,6 +23,11 @@ export function openOrNewDoc(tx: Tx, key: string): Doc {
   return { key, stored: tx.hgetall(key) ?? {}, changes: {}, isChanged: false };
 }
 
+/** A document that is known to be absent. */
+export function newDoc(key: string): Doc {
+  return { key, stored: {}, changes: {}, isChanged: false };
+}
+
 export function field(doc: Doc, name: string): string {
   return doc.changes[name] ?? doc.stored[name] ?? '';
 }

@@ -1,13 +1,11 @@
+import { leaveBacklog } from './backlog.ts';
 import { PURGE_INLINE_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { runCounter } from './counters.ts';
 import { field, intField, isSet, openDoc, type Doc } from './docs.ts';
-import { expireAt } from './expiry.ts';
-import { leaveCounter, releaseCapacity, removeDeadJob } from './jobs.ts';
+import { dropDeadJob, leaveCounter, releaseCapacity, removeDeadJob } from './jobs.ts';
 import {
-  dedupKey,
   endedRunKey,
   finishedJobsKey,
-  functionKey,
   GARBAGE,
   groupKey,
   jobKey,
@@ -15,10 +13,10 @@ import {
   runJobsKey,
   runKey,
   runPausesKey,
+  RUNS,
   singletonKey,
   stackKey,
   stepsKey,
-  SYS,
 } from './keys.ts';
 import { whole } from './numbers.ts';
 import type { Op } from './op.ts';
@@ -34,18 +32,23 @@ export interface RunEnd {
 
 /**
  * Makes a live run terminal. Afterwards its record is gone, so that every late operation on it answers 'run-gone'; its
- * end is in the outbox; dedup key, singleton, counters and leases are exact. What else it leaves (queued jobs, pauses,
+ * end is in the outbox; singleton, counters and leases are exact, and its dedup key is a tombstone. What else it leaves (queued jobs, pauses,
  * memos) does nothing any more and is removed at once when little, else by `collectGarbage`.
  */
 export function endRun(op: Op, runId: string, run: Doc, end: RunEnd): void {
   keepEnd(op, runId, run, end);
+  closeRun(op, runId, run);
+}
+
+/** What follows once the end is in the outbox. The list of live runs is left last, so that `reconcile` can finish it. */
+export function closeRun(op: Op, runId: string, run: Doc): void {
   releaseKeys(op, runId, run);
-  if (field(run, 'st') === 'Scheduled') op.tx.hincr(functionKey(field(run, 'fn')), 'back', -1);
+  leaveBacklog(op, runId, run);
   if (intField(run, 'nl') > 0) releaseLeases(op, runId, run);
   op.tx.hdrop(runKey(runId));
-  op.tx.hincr(SYS, 'runs', -1);
   const isSmall = intField(run, 'sl') <= PURGE_INLINE_MAX;
-  if (!isSmall || !purgeRun(op, runId, PURGE_INLINE_MAX).isDone) op.tx.zadd(GARBAGE, op.now, runId);
+  if (!isSmall || !purgeRun(op, runId, run, PURGE_INLINE_MAX).isDone) op.tx.zadd(GARBAGE, op.now, runId);
+  op.tx.zrem(RUNS, runId);
 }
 
 /** The run's record as the outbox entry shows it, until that is acknowledged. */
@@ -58,14 +61,8 @@ function keepEnd(op: Op, runId: string, run: Doc, end: RunEnd): void {
 }
 
 function releaseKeys(op: Op, runId: string, run: Doc): void {
-  const functionId = field(run, 'fn');
-  const dedup = dedupKey(functionId, field(run, 'dk'));
-  if (op.tx.hget(dedup, 'run') === runId) {
-    op.tx.hset(dedup, { live: '' });
-    expireAt(op.tx, dedup, intField(run, 'dku'));
-  }
   if (isSet(run, 'sg')) {
-    const singleton = singletonKey(functionId, field(run, 'sg'));
+    const singleton = singletonKey(field(run, 'fn'), field(run, 'sg'));
     if (op.tx.get(singleton) === runId) op.tx.drop(singleton);
   }
   if (isSet(run, 'r')) leaveCounter(op, runCounter(field(run, 'r')), runId);
@@ -76,30 +73,38 @@ function releaseLeases(op: Op, runId: string, run: Doc): void {
     const job = openDoc(op.tx, jobKey(jobId));
     if (job !== undefined && field(job, 'st') === 'L') {
       releaseCapacity(op, jobId, job, run);
-      removeDeadJob(op, jobId);
+      dropDeadJob(op, jobId, job);
       op.tx.srem(runJobsKey(runId), jobId);
     }
   }
 }
 
-/** Removes up to `keysMax` leftovers of an ended run. */
-export function purgeRun(op: Op, runId: string, keysMax: number): { isDone: boolean; removed: number } {
+/** Removes up to `keysMax` leftovers of an ended run. `run`: its record where that is known, telling what there is. */
+export function purgeRun(
+  op: Op,
+  runId: string,
+  run: Doc | undefined,
+  keysMax: number,
+): { isDone: boolean; removed: number } {
   let removed = 0;
   for (const jobId of op.tx.smembers(runJobsKey(runId), keysMax)) {
     removeDeadJob(op, jobId);
     op.tx.srem(runJobsKey(runId), jobId);
     removed += 1;
   }
-  for (const pauseId of op.tx.smembers(runPausesKey(runId), keysMax - removed)) {
+  const mayHavePauses = run === undefined || isSet(run, 'pz');
+  for (const pauseId of mayHavePauses ? op.tx.smembers(runPausesKey(runId), keysMax - removed) : []) {
     const pause = openDoc(op.tx, pauseKey(pauseId));
     if (pause === undefined) op.tx.srem(runPausesKey(runId), pauseId);
     else removePause(op, pauseId, pause);
     removed += 1;
   }
   if (removed >= keysMax) return { isDone: false, removed };
-  op.tx.mdrop(stepsKey(runId));
-  op.tx.ldrop(stackKey(runId));
-  op.tx.mdrop(finishedJobsKey(runId));
-  op.tx.sdrop(groupKey(runId));
+  if (run === undefined || intField(run, 'sl') > 0) {
+    op.tx.mdrop(stepsKey(runId));
+    op.tx.ldrop(stackKey(runId));
+  }
+  if (run === undefined || isSet(run, 'dn')) op.tx.mdrop(finishedJobsKey(runId));
+  if (run === undefined || intField(run, 'grp') > 0) op.tx.sdrop(groupKey(runId));
   return { isDone: true, removed };
 }

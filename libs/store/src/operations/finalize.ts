@@ -20,9 +20,14 @@ export interface FinalizeArgs {
  */
 export function finalize(tx: Tx, now: number, args: FinalizeArgs): 'finalized' | 'gone' | 'stale' {
   const op = startOp(tx, now);
+  if (args.lease !== undefined) {
+    const fenced = openLease(tx, args.runId, args.lease);
+    if (fenced.kind !== 'held') return fenced.kind === 'run-gone' ? 'gone' : 'stale';
+    endRun(op, args.runId, fenced.run, args);
+    return 'finalized';
+  }
   const run = openDoc(tx, runKey(args.runId));
   if (run === undefined) return 'gone';
-  if (args.lease !== undefined && openLease(tx, args.runId, args.lease).kind !== 'held') return 'stale';
   endRun(op, args.runId, run, args);
   return 'finalized';
 }

@@ -3,14 +3,17 @@ import { checkpoint } from './checkpoint.ts';
 import { claim } from './claim.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { consumePause, resume } from './consume-pause.ts';
+import { dropDuty, takeDuty } from './duties.ts';
 import { expireLeases } from './expire-leases.ts';
 import { extend } from './extend.ts';
 import { finalize } from './finalize.ts';
 import { findPausePaths, findPauses } from './find-pauses.ts';
 import { counts, findJob, findRun, findRunJobs, findRunState } from './inspect.ts';
 import { ackOutbox, readOutbox } from './read-outbox.ts';
+import { reconcile } from './reconcile.ts';
 import { retry } from './retry.ts';
 import { schedule } from './schedule.ts';
+import { findSignal, findWait, releaseSignal, reserveSignal } from './signals.ts';
 import { setAccountConcurrency, setFunction, setFunctionState } from './set-function.ts';
 
 /** Every operation by name: what a driver can be asked to run. Each is one atomic step. */
@@ -38,6 +41,13 @@ export const operations = {
   counts,
   collectGarbage,
   expireLeases,
+  takeDuty,
+  dropDuty,
+  reconcile,
+  reserveSignal,
+  releaseSignal,
+  findSignal,
+  findWait,
 };
 
 export type Operations = typeof operations;

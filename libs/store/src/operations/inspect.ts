@@ -1,7 +1,7 @@
-import { RUN_JOBS_MAX } from './bounds.ts';
+import { COUNTED_LANES_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { viewRun, viewState, type RunView, type StateView } from './dispatch.ts';
-import { openDoc } from './docs.ts';
-import { DUE, jobKey, LEASES, PARKED, runJobsKey, runKey, SYS } from './keys.ts';
+import { intField, openDoc } from './docs.ts';
+import { DUE, jobKey, laneJobsKey, LANES, LEASES, PARKED, PAUSES, runJobsKey, runKey, RUNS, SYS } from './keys.ts';
 import { int } from './numbers.ts';
 import { startOp } from './op.ts';
 import type { Tx } from './tx.ts';
@@ -16,8 +16,8 @@ export function findRun(tx: Tx, _now: number, args: RunArgs): RunView | undefine
 }
 
 export function findRunState(tx: Tx, now: number, args: RunArgs): StateView | undefined {
-  if (tx.hget(runKey(args.runId), 'st') === undefined) return undefined;
-  return viewState(startOp(tx, now), args.runId);
+  const run = openDoc(tx, runKey(args.runId));
+  return run === undefined ? undefined : viewState(startOp(tx, now), args.runId, intField(run, 'sl'));
 }
 
 /** A job as stored. */
@@ -54,15 +54,18 @@ export interface CountsView {
   outbox: number;
 }
 
+/** Ready jobs are those of the oldest lanes where there are very many. One command a lane. */
 export function counts(tx: Tx, _now: number): CountsView {
   const sys = tx.hgetall(SYS) ?? {};
+  let ready = 0;
+  for (const [laneId] of tx.zfirst(LANES, COUNTED_LANES_MAX)) ready += tx.zcard(laneJobsKey(laneId));
   return {
-    runs: int(sys['runs']),
+    runs: tx.zcard(RUNS),
     delayed: tx.zcard(DUE),
-    ready: int(sys['ready']),
+    ready,
     leased: tx.zcard(LEASES),
     parkedLanes: tx.zcard(PARKED),
-    pauses: int(sys['pauses']),
+    pauses: tx.zcard(PAUSES),
     outbox: int(sys['obseq']) - int(sys['obhead']),
   };
 }

@@ -1,5 +1,5 @@
 import { accountCounter, functionCounter, keyedCounter } from './counters.ts';
-import { change, changeInt, field, intField, isSet, type Doc } from './docs.ts';
+import { change, changeInt, field, intField, isSet, openDoc, type Doc } from './docs.ts';
 import { counterKey, DUE, jobKey, LEASES, runJobsKey } from './keys.ts';
 import { addToLane, chargeChain, laneOf, removeFromLane, unparkAccount, unparkFunction, wakeWaiter } from './lanes.ts';
 import { whole } from './numbers.ts';
@@ -41,8 +41,8 @@ export function enqueueJob(op: Op, runId: string, run: Doc, job: NewJob): void {
     fields['lane'] = lane.laneId;
     addToLane(op, lane, job.jobId, intField(run, 'sc'));
   }
-  op.tx.hset(jobKey(job.jobId), fields);
   registerJob(op, runId, run, job);
+  op.tx.hset(jobKey(job.jobId), fields);
 }
 
 /** The stored form of a job that was never dispatched. Numbers that are 0 are left out. */
@@ -170,10 +170,13 @@ export function leaveCounter(op: Op, counter: string, holder: string): void {
 
 /** Removes a job of an ended run. It holds no capacity any more. */
 export function removeDeadJob(op: Op, jobId: string): void {
-  const job = op.tx.hgetall(jobKey(jobId));
-  if (job === undefined) return;
-  if (job['st'] === 'D') op.tx.zrem(DUE, jobId);
-  if (job['st'] === 'L') op.tx.zrem(LEASES, jobId);
-  if (job['st'] === 'R') removeFromLane(op, job['lane'] ?? '', jobId);
+  const job = openDoc(op.tx, jobKey(jobId));
+  if (job !== undefined) dropDeadJob(op, jobId, job);
+}
+
+export function dropDeadJob(op: Op, jobId: string, job: Doc): void {
+  if (field(job, 'st') === 'D') op.tx.zrem(DUE, jobId);
+  if (field(job, 'st') === 'L') op.tx.zrem(LEASES, jobId);
+  if (field(job, 'st') === 'R') removeFromLane(op, field(job, 'lane'), jobId);
   op.tx.hdrop(jobKey(jobId));
 }

@@ -4,9 +4,11 @@
  *
  * | key | kind | content |
  * |---|---|---|
- * | sys | document | `vt` virtual time of accounts; `runs ready pauses` counts; `seq` of pauses; `obhead obseq` of the outbox |
- * | acct | document | `lim`, `pass`, `vt` of its functions, `par` parked |
- * | fn | document | limits, `state`, `pass`, `pc ps` passes of its classes, `vtC vtS` of their lanes, `back` unstarted runs, `par` |
+ * | sys | document | `vt` virtual time of accounts; `seq` of pauses and lanes, `wseq` of waiters; `obhead obseq` of the outbox |
+ * | runs, pauses, lanes | sorted sets | live runs, pauses, records of lanes, by when they were created: counts, and what `reconcile` pages through |
+ * | acct | document | `lim`, `pass`, `vt` of its functions, `par` parked, `low` |
+ * | fn | document | limits, `state`, `pass`, `pc ps` passes of its classes, `vtC vtS` of their lanes, `par`, `low` a limit was lowered |
+ * | back | set | unstarted runs of a function that has a limit for them |
  * | acc, ar, fr | sorted sets | runnable accounts, functions of an account, lanes of a function's class, by pass |
  * | lane, li | sorted set, document | ready jobs by score; what the lane shares and where it stands |
  * | fp | set | parked lanes of a function |
@@ -21,9 +23,14 @@
  * | run…jb pz pg dn | sets, map | jobs, pauses, pending group; finished jobs |
  * | run…end | document | record of an ended run until its outbox entry is acknowledged |
  * | idem, idk, skip, sg | documents, string | dedup key; idempotency key; skipped run; holder of a singleton |
- * | pz, pzp, pzq, pzs, inv, sig | | a pause, and its indexes: paths in use, by anchor, without anchor, by correlation |
+ * | pz | document | a pause |
+ * | pzp | document | how the pauses on an event are found: `u` there are some without anchor, `p:` paths in use |
+ * | pzq, pzx, pzs | sorted sets | pauses on an event by anchor, by path, without anchor |
+ * | inv, sig | string | pause that waits for a correlation |
+ * | rsv | document | pause, maybe of another cell, that has a signal whose home this cell is |
  * | ob | document | one outbox entry |
  * | wk | document | last claim of a worker |
+ * | duty | document | who has a duty, and until when |
  * | exp, gc | sorted sets | keys by the instant they expire; ended runs with leftovers |
  */
 export const CELL_DEFAULT = 'c0';
@@ -34,6 +41,9 @@ export function cellPrefix(cell: string): string {
 }
 
 export const SYS = 'sys';
+export const RUNS = 'runs';
+export const PAUSES = 'pauses';
+export const LANES = 'lanes';
 export const RUNNABLE_ACCOUNTS = 'acc';
 export const PARKED = 'parked';
 export const DUE = 'due';
@@ -46,6 +56,9 @@ export function accountKey(accountId: string): string {
 }
 export function functionKey(functionId: string): string {
   return 'fn|' + functionId;
+}
+export function backlogKey(functionId: string): string {
+  return 'back|' + functionId;
 }
 export function runnableFunctionsKey(accountId: string): string {
   return 'ar|' + accountId;
@@ -128,6 +141,9 @@ export function pausePathsKey(envId: string, event: string): string {
 export function anchoredPausesKey(envId: string, event: string, anchor: string): string {
   return 'pzq|' + envId + '|' + event + '|' + anchor;
 }
+export function pausesOnPathKey(envId: string, event: string, path: string): string {
+  return 'pzx|' + envId + '|' + event + '|' + path;
+}
 export function unanchoredPausesKey(envId: string, event: string): string {
   return 'pzs|' + envId + '|' + event;
 }
@@ -135,11 +151,18 @@ export function unanchoredPausesKey(envId: string, event: string): string {
 export function correlationKey(kind: string, envId: string, correlationId: string): string {
   return (kind === 'invoke' ? 'inv|' : 'sig|') + envId + '|' + correlationId;
 }
+/** In the home cell of the signal. */
+export function reservationKey(envId: string, signal: string): string {
+  return 'rsv|' + envId + '|' + signal;
+}
 export function outboxKey(seq: string): string {
   return 'ob|' + seq;
 }
 export function workerKey(workerId: string): string {
   return 'wk|' + workerId;
+}
+export function dutyKey(duty: string): string {
+  return 'duty|' + duty;
 }
 
 // Jobs are named after what they are for, so that enqueuing one twice is recognised; the run's ID comes first.

@@ -1,14 +1,15 @@
-import { FUNCTION_LANES_MAX, LANE_IDLE_MS, PARK_FALLBACK_MS, SCALE, WAKE_SCAN_MAX } from './bounds.ts';
-import { laneCounters, limitInSlot } from './counters.ts';
+import { FUNCTION_LANES_MAX, LANE_HELD_MS, LANE_IDLE_MS, PARK_FALLBACK_MS, SCALE, WAKE_SCAN_MAX } from './bounds.ts';
+import { accountCounter, functionCounter, laneCounters, limitInSlot } from './counters.ts';
 import { change, changeInt, field, intField, isSet, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
-import { expireAt } from './expiry.ts';
 import {
   accountKey,
   batonsKey,
   counterKey,
+  EXPIRIES,
   functionKey,
   laneJobsKey,
   laneKey,
+  LANES,
   PARKED,
   parkedLanesKey,
   RUNNABLE_ACCOUNTS,
@@ -74,56 +75,72 @@ export function addToLane(op: Op, lane: LaneSpec, jobId: string, score: number):
   const key = laneJobsKey(lane.laneId);
   const wasEmpty = op.tx.zcard(key) === 0;
   op.tx.zadd(key, score, jobId);
-  op.tx.hincr(SYS, 'ready', 1);
   op.hasReady = true;
   if (wasEmpty) startLane(op, lane);
 }
 
 function startLane(op: Op, lane: LaneSpec): void {
   const doc = openOrNewDoc(op.tx, laneKey(lane.laneId));
-  if (!isSet(doc, 'fn')) {
-    change(doc, 'fn', lane.functionId);
-    change(doc, 'acct', lane.accountId);
-    change(doc, 'cls', lane.cls);
-    if (lane.throttle !== '') change(doc, 'thr', lane.throttle);
-    if (lane.k1 !== '') change(doc, 'k1', lane.k1);
-    if (lane.k2 !== '') change(doc, 'k2', lane.k2);
-    if (lane.run !== '') change(doc, 'r', lane.run);
-  }
+  if (!isSet(doc, 'fn')) describeLane(op, lane, doc);
   makeLaneRunnable(op, lane.laneId, doc);
   saveDoc(op.tx, doc);
 }
 
-/** The lane has jobs and is not parked. Idle time earns no credit: its pass is at least the virtual time of its level. */
-function makeLaneRunnable(op: Op, laneId: string, lane: Doc): void {
-  const functionId = field(lane, 'fn');
-  const cls = field(lane, 'cls');
-  const virtualTime = int(op.tx.hget(functionKey(functionId), 'vt' + cls));
-  if (intField(lane, 'pass') < virtualTime) changeInt(lane, 'pass', virtualTime);
-  op.tx.zadd(runnableLanesKey(functionId, cls), intField(lane, 'pass'), laneId);
-  makeFunctionRunnable(op, functionId, field(lane, 'acct'));
+/** A record that is not there yet. It expires when it is long out of use; until then its jobs come and go without a word. */
+export function describeLane(op: Op, lane: LaneSpec, doc: Doc): void {
+  op.tx.zadd(LANES, op.tx.hincr(SYS, 'seq', 1), lane.laneId);
+  op.tx.zadd(EXPIRIES, op.now + LANE_IDLE_MS, doc.key);
+  change(doc, 'fn', lane.functionId);
+  change(doc, 'acct', lane.accountId);
+  change(doc, 'cls', lane.cls);
+  if (lane.throttle !== '') change(doc, 'thr', lane.throttle);
+  if (lane.k1 !== '') change(doc, 'k1', lane.k1);
+  if (lane.k2 !== '') change(doc, 'k2', lane.k2);
+  if (lane.run !== '') change(doc, 'r', lane.run);
 }
 
-function makeFunctionRunnable(op: Op, functionId: string, accountId: string): void {
+/** Describes a lane anew whose record is lost; without jobs it is dropped: false. Its ID says what it is but whose. */
+export function reviveLane(op: Op, laneId: string, lane: Doc): boolean {
+  const [functionId = '', cls = '', throttle = '', k1 = '', k2 = '', run = ''] = laneId.split('|');
+  if (op.tx.zcard(laneJobsKey(laneId)) === 0) {
+    op.tx.zrem(runnableLanesKey(functionId, cls), laneId);
+    op.tx.srem(parkedLanesKey(functionId), laneId);
+    op.tx.zrem(PARKED, 'L|' + laneId);
+    return false;
+  }
+  const accountId = op.tx.hget(functionKey(functionId), 'acct') ?? '';
+  describeLane(op, { laneId, functionId, accountId, cls: cls === 'S' ? 'S' : 'C', throttle, k1, k2, run }, lane);
+  return true;
+}
+
+/** The lane has jobs and is not parked. Idle time earns no credit: its pass is at least the virtual time of its level. */
+export function makeLaneRunnable(op: Op, laneId: string, lane: Doc): void {
+  const functionId = field(lane, 'fn');
+  const cls = field(lane, 'cls');
+  const fn = openOrNewDoc(op.tx, functionKey(functionId));
+  const virtualTime = intField(fn, 'vt' + cls);
+  if (intField(lane, 'pass') < virtualTime) changeInt(lane, 'pass', virtualTime);
+  op.tx.zadd(runnableLanesKey(functionId, cls), intField(lane, 'pass'), laneId);
+  makeFunctionRunnable(op, functionId, fn, field(lane, 'acct'));
+}
+
+function makeFunctionRunnable(op: Op, functionId: string, fn: Doc, accountId: string): void {
   const key = runnableFunctionsKey(accountId);
   if (op.tx.zscore(key, functionId) !== undefined) return;
-  const fn = openOrNewDoc(op.tx, functionKey(functionId));
   if (!isSet(fn, 'acct')) change(fn, 'acct', accountId);
   if (isBlocked(fn)) {
     saveDoc(op.tx, fn);
     return;
   }
-  const account = op.tx.hget(accountKey(accountId), 'vt');
-  if (intField(fn, 'pass') < int(account)) changeInt(fn, 'pass', int(account));
+  const account = openOrNewDoc(op.tx, accountKey(accountId));
+  if (intField(fn, 'pass') < intField(account, 'vt')) changeInt(fn, 'pass', intField(account, 'vt'));
   op.tx.zadd(key, intField(fn, 'pass'), functionId);
   saveDoc(op.tx, fn);
-  makeAccountRunnable(op, accountId);
+  makeAccountRunnable(op, accountId, account);
 }
 
-function makeAccountRunnable(op: Op, accountId: string): void {
-  if (op.tx.zscore(RUNNABLE_ACCOUNTS, accountId) !== undefined) return;
-  const account = openOrNewDoc(op.tx, accountKey(accountId));
-  if (isSet(account, 'par')) return;
+export function makeAccountRunnable(op: Op, accountId: string, account: Doc): void {
+  if (isSet(account, 'par') || op.tx.zscore(RUNNABLE_ACCOUNTS, accountId) !== undefined) return;
   const virtualTime = int(op.tx.hget(SYS, 'vt'));
   if (intField(account, 'pass') < virtualTime) changeInt(account, 'pass', virtualTime);
   op.tx.zadd(RUNNABLE_ACCOUNTS, intField(account, 'pass'), accountId);
@@ -131,21 +148,29 @@ function makeAccountRunnable(op: Op, accountId: string): void {
 }
 
 /** Paused, or parked at its counter: none of its lanes is visited. */
-function isBlocked(fn: Doc): boolean {
+export function isBlocked(fn: Doc): boolean {
   return isSet(fn, 'par') || field(fn, 'state') === 'paused';
 }
 
+/** The widest thing that still has its place after a lane left. */
+export type Kept = 'function' | 'account' | 'none';
+
 /** A lane left `fr`: its function and account leave their sets with their last runnable one. */
-function tidyFunction(op: Op, functionId: string, accountId: string): void {
-  if (op.tx.zcard(runnableLanesKey(functionId, 'C')) > 0) return;
-  if (op.tx.zcard(runnableLanesKey(functionId, 'S')) > 0) return;
-  takeOutFunction(op, functionId, accountId);
+export function tidyFunction(op: Op, functionId: string, accountId: string): Kept {
+  if (hasRunnableLanes(op, functionId)) return 'function';
+  return takeOutFunction(op, functionId, accountId);
 }
 
-function takeOutFunction(op: Op, functionId: string, accountId: string): void {
+export function hasRunnableLanes(op: Op, functionId: string): boolean {
+  return op.tx.zcard(runnableLanesKey(functionId, 'C')) > 0 || op.tx.zcard(runnableLanesKey(functionId, 'S')) > 0;
+}
+
+export function takeOutFunction(op: Op, functionId: string, accountId: string): Kept {
   const functions = runnableFunctionsKey(accountId);
   op.tx.zrem(functions, functionId);
-  if (op.tx.zcard(functions) === 0) op.tx.zrem(RUNNABLE_ACCOUNTS, accountId);
+  if (op.tx.zcard(functions) > 0) return 'account';
+  op.tx.zrem(RUNNABLE_ACCOUNTS, accountId);
+  return 'none';
 }
 
 // ------------------------------------------------------------------------------------------------- park and wake
@@ -175,7 +200,7 @@ export function unparkLane(op: Op, laneId: string, lane: Doc): void {
   op.hasReady = true;
 }
 
-function leaveParking(op: Op, laneId: string, lane: Doc): void {
+export function leaveParking(op: Op, laneId: string, lane: Doc): void {
   if (isSet(lane, 'pc')) op.tx.zrem(waitersKey(field(lane, 'pc')), laneId);
   op.tx.srem(parkedLanesKey(field(lane, 'fn')), laneId);
   op.tx.zrem(PARKED, 'L|' + laneId);
@@ -216,19 +241,18 @@ export function parkFunction(op: Op, functionId: string, fn: Doc, accountId: str
 
 /** Does nothing when the function is not parked. */
 export function unparkFunction(op: Op, functionId: string): void {
-  const fn = openDoc(op.tx, functionKey(functionId));
-  if (fn === undefined || !isSet(fn, 'par')) return;
+  if ((op.tx.hget(functionKey(functionId), 'par') ?? '') === '') return;
+  const fn = openOrNewDoc(op.tx, functionKey(functionId));
   change(fn, 'par', '');
   saveDoc(op.tx, fn);
   op.tx.zrem(PARKED, 'F|' + functionId);
-  resumeFunction(op, functionId, field(fn, 'acct'));
+  resumeFunction(op, functionId, fn, field(fn, 'acct'));
 }
 
 /** Puts a function back that is no longer blocked, if it has runnable lanes. */
-export function resumeFunction(op: Op, functionId: string, accountId: string): void {
-  const lanes = op.tx.zcard(runnableLanesKey(functionId, 'C')) + op.tx.zcard(runnableLanesKey(functionId, 'S'));
-  if (lanes === 0) return;
-  makeFunctionRunnable(op, functionId, accountId);
+export function resumeFunction(op: Op, functionId: string, fn: Doc, accountId: string): void {
+  if (!hasRunnableLanes(op, functionId)) return;
+  makeFunctionRunnable(op, functionId, fn, accountId);
   op.hasReady = true;
 }
 
@@ -241,13 +265,13 @@ export function parkAccount(op: Op, accountId: string, account: Doc): void {
 
 /** Does nothing when the account is not parked. */
 export function unparkAccount(op: Op, accountId: string): void {
-  const account = openDoc(op.tx, accountKey(accountId));
-  if (account === undefined || !isSet(account, 'par')) return;
+  if ((op.tx.hget(accountKey(accountId), 'par') ?? '') === '') return;
+  const account = openOrNewDoc(op.tx, accountKey(accountId));
   change(account, 'par', '');
   saveDoc(op.tx, account);
   op.tx.zrem(PARKED, 'A|' + accountId);
   if (op.tx.zcard(runnableFunctionsKey(accountId)) === 0) return;
-  makeAccountRunnable(op, accountId);
+  makeAccountRunnable(op, accountId, account);
   op.hasReady = true;
 }
 
@@ -272,8 +296,10 @@ export function wakeWaiter(op: Op, counter: string): void {
   const held = op.tx.scard(counterKey(counter));
   for (const [laneId] of waiters) {
     const lane = openOrNewDoc(op.tx, laneKey(laneId));
+    // An entry without its lane is damage, and would be in the way of others for ever.
+    if (field(lane, 'pc') !== counter) op.tx.zrem(waitersKey(counter), laneId);
     const fn = openOrNewDoc(op.tx, functionKey(field(lane, 'fn')));
-    if (held < limitOfWaiter(lane, fn, counter)) {
+    if (field(lane, 'pc') === counter && held < limitOfWaiter(lane, fn, counter)) {
       unparkLane(op, laneId, lane);
       if (!isBlocked(fn)) return;
     }
@@ -297,28 +323,43 @@ export function wakeFunctionLanes(op: Op, functionId: string): boolean {
 // ------------------------------------------------------------------------------------------------- leave and charge
 
 /** The last job left the lane: it is neither runnable nor parked any more. Its record stays a while for its pass. */
-export function emptyLane(op: Op, laneId: string): void {
-  const lane = openDoc(op.tx, laneKey(laneId));
-  if (lane === undefined) return;
+export function emptyLane(op: Op, laneId: string, lane: Doc): Kept {
+  let kept: Kept = 'function';
   layBatonDown(op, laneId, lane);
   if (isSet(lane, 'par')) {
     leaveParking(op, laneId, lane);
   } else {
     op.tx.zrem(runnableLanesKey(field(lane, 'fn'), field(lane, 'cls')), laneId);
-    tidyFunction(op, field(lane, 'fn'), field(lane, 'acct'));
+    kept = tidyFunction(op, field(lane, 'fn'), field(lane, 'acct'));
   }
   changeInt(lane, 'idle', op.now);
   saveDoc(op.tx, lane);
-  expireAt(op.tx, laneKey(laneId), op.now + LANE_IDLE_MS);
   handBatonsOn(op, lane);
+  return kept;
 }
 
-/** Takes a ready job out of its lane other than by a grant. */
-export function removeFromLane(op: Op, laneId: string, jobId: string): void {
+/** Whether the record of an idle lane is of no use: its counters are held by nobody, or nobody will look for long. */
+export function mayForgetLane(op: Op, laneId: string, lane: Doc): boolean {
+  if (op.tx.zcard(laneJobsKey(laneId)) > 0) return false;
+  if (intField(lane, 'idle') + LANE_HELD_MS <= op.now) return true;
+  const keyed = laneCounters(lane);
+  for (const [counter] of keyed) {
+    if (op.tx.scard(counterKey(counter)) > 0) return false;
+  }
+  // Those of a busy function are held for ever, and its keyed lanes may be many.
+  if (keyed.length > 0) return true;
+  const isHeld = op.tx.scard(counterKey(functionCounter(field(lane, 'fn')))) > 0;
+  return !isHeld && op.tx.scard(counterKey(accountCounter(field(lane, 'acct')))) === 0;
+}
+
+/** Takes a ready job out of its lane other than by a grant. Whether it was there. */
+export function removeFromLane(op: Op, laneId: string, jobId: string): boolean {
   const key = laneJobsKey(laneId);
-  if (!op.tx.zrem(key, jobId)) return;
-  op.tx.hincr(SYS, 'ready', -1);
-  if (op.tx.zcard(key) === 0) emptyLane(op, laneId);
+  if (!op.tx.zrem(key, jobId)) return false;
+  if (op.tx.zcard(key) > 0) return true;
+  const lane = openDoc(op.tx, laneKey(laneId));
+  if (lane !== undefined) emptyLane(op, laneId, lane);
+  return true;
 }
 
 /** What `jobs` jobs cost an entity of this weight. */
@@ -328,7 +369,11 @@ export function passFor(jobs: number, weight: number): number {
 
 /** Stored in thousandths. */
 export function weightOf(fn: Doc): number {
-  return isSet(fn, 'w') ? intField(fn, 'w') / 1000 : 1;
+  return weightFrom(field(fn, 'w'));
+}
+
+function weightFrom(stored: string | undefined): number {
+  return stored === undefined || stored === '' ? 1 : int(stored) / 1000;
 }
 
 /**
@@ -339,7 +384,6 @@ export function chargeChain(tx: Tx, lane: LaneSpec, jobs: number): void {
   if (jobs === 0) return;
   if (tx.hget(laneKey(lane.laneId), 'fn') !== undefined) tx.hincr(laneKey(lane.laneId), 'pass', jobs * SCALE);
   tx.hincr(accountKey(lane.accountId), 'pass', jobs * SCALE);
-  const fn = openOrNewDoc(tx, functionKey(lane.functionId));
-  changeInt(fn, 'pass', intField(fn, 'pass') + passFor(jobs, weightOf(fn)));
-  saveDoc(tx, fn);
+  const fnKey = functionKey(lane.functionId);
+  tx.hincr(fnKey, 'pass', passFor(jobs, weightFrom(tx.hget(fnKey, 'w'))));
 }

@@ -22,8 +22,11 @@ function fire(op: Op, jobId: string): void {
   const job = openDoc(op.tx, jobKey(jobId));
   const runId = job === undefined ? '' : field(job, 'run');
   const run = openDoc(op.tx, runKey(runId));
-  // An earlier one of this batch may have settled or ended what this one was for.
-  if (job === undefined) return;
+  // An earlier one of this batch may have settled or ended what this one was for. An entry without a job is damage.
+  if (job === undefined || field(job, 'st') !== 'D') {
+    op.tx.zrem(DUE, jobId);
+    return;
+  }
   if (run === undefined) {
     removeDeadJob(op, jobId);
     return;

@@ -23,17 +23,36 @@ export function readOutbox(tx: Tx, _now: number, args: ReadOutboxArgs): OutboxVi
   const views: OutboxView[] = [];
   let bytes = 0;
   for (let seq = head; seq <= last; seq++) {
-    const entry = tx.hgetall(outboxKey(whole(seq))) ?? {};
-    bytes += int(entry['size']);
-    if (bytes > ANSWER_BYTES_MAX && views.length > 0) return views;
-    const runId = entry['run'] ?? '';
-    const isSkipped = entry['kind'] === 'run-skipped';
-    const run = isSkipped ? entry : (tx.hgetall(runKey(runId)) ?? tx.hgetall(endedRunKey(runId)) ?? {});
-    const hasEvents = entry['kind'] === 'run-scheduled' || entry['kind'] === 'run-ended';
-    const events = isSkipped ? (entry['events'] ?? '') : hasEvents ? (tx.get(eventsKey(runId)) ?? '') : '';
-    views.push({ seq, entry, run, events });
+    const entry = tx.hgetall(outboxKey(whole(seq)));
+    if (entry !== undefined) {
+      bytes += int(entry['size']);
+      if (bytes > ANSWER_BYTES_MAX && views.length > 0) return views;
+      const view = viewEntry(tx, seq, entry);
+      if (view !== undefined) views.push(view);
+    }
+    if (views.length === 0) passOver(tx, seq);
   }
   return views;
+}
+
+/** Nothing can be told of it: the entry is lost, or the run that it speaks of. */
+function passOver(tx: Tx, seq: number): void {
+  tx.hdrop(outboxKey(whole(seq)));
+  tx.hset(SYS, { obhead: whole(seq) });
+}
+
+/** Undefined when the run is lost. */
+function viewEntry(tx: Tx, seq: number, entry: Readonly<Record<string, string>>): OutboxView | undefined {
+  const runId = entry['run'] ?? '';
+  const isSkipped = entry['kind'] === 'run-skipped';
+  const run = isSkipped ? entry : (tx.hgetall(runKey(runId)) ?? tx.hgetall(endedRunKey(runId)));
+  const hasEvents = entry['kind'] === 'run-scheduled' || entry['kind'] === 'run-ended';
+  const events = isSkipped ? (entry['events'] ?? '') : hasEvents ? (tx.get(eventsKey(runId)) ?? '') : '';
+  if (run === undefined) {
+    if (entry['kind'] === 'run-scheduled' || entry['kind'] === 'run-ended') return undefined;
+    return { seq, entry, run: {}, events };
+  }
+  return { seq, entry, run, events };
 }
 
 export interface AckOutboxArgs {

@@ -20,8 +20,11 @@ export function reap(op: Op, before: number, jobsMax: number): number {
 
 function reapJob(op: Op, jobId: string): void {
   const job = openDoc(op.tx, jobKey(jobId));
-  // An earlier one of this batch may have ended the run.
-  if (job === undefined || field(job, 'st') !== 'L') return;
+  // An earlier one of this batch may have ended the run. An entry without a lease is damage.
+  if (job === undefined || field(job, 'st') !== 'L') {
+    op.tx.zrem(LEASES, jobId);
+    return;
+  }
   const runId = field(job, 'run');
   const run = openDoc(op.tx, runKey(runId));
   if (run === undefined) {

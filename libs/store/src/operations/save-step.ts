@@ -13,8 +13,7 @@ export interface Memo {
 
 /** Puts the memo on the stack; the first writer wins: false for a later one. A planned step was counted already. */
 export function saveStep(op: Op, runId: string, run: Doc, step: Memo, isPlanned: boolean): boolean {
-  if (op.tx.mhas(stepsKey(runId), step.hash)) return false;
-  op.tx.mset(stepsKey(runId), step.hash, step.memo);
+  if (!op.tx.madd(stepsKey(runId), step.hash, step.memo)) return false;
   op.tx.lput(stackKey(runId), intField(run, 'sl'), step.hash);
   changeInt(run, 'sl', intField(run, 'sl') + 1);
   changeInt(run, 'bytes', intField(run, 'bytes') + step.memoBytes);

@@ -1,25 +1,28 @@
-import { TOMBSTONE_MS, UNLIMITED } from './bounds.ts';
-import { change, field, intField, isSet, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
+import { joinBacklog } from './backlog.ts';
+import { TOMBSTONE_MS } from './bounds.ts';
+import { change, field, intField, isSet, newDoc, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
 import { endRun } from './end-run.ts';
 import { expireAt } from './expiry.ts';
 import { idleFrom, nextTokenAt, rateOf, tatAfter, tokensIn } from './gcra.ts';
 import { enqueueJob } from './jobs.ts';
 import {
+  backlogKey,
   dedupKey,
   eventsKey,
+  EXPIRIES,
   functionKey,
   idempotencyKey,
   rateLimitKey,
   runKey,
+  RUNS,
   singletonKey,
   skippedRunKey,
   startJobId,
   startTimeoutJobId,
-  SYS,
 } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import { startOp, type Op } from './op.ts';
-import { appendOutbox } from './outbox.ts';
+import { appendOutbox, nextOutboxSeq, putOutbox } from './outbox.ts';
 import { createPause, type NewPause } from './pauses.ts';
 import type { Tx } from './tx.ts';
 
@@ -59,24 +62,24 @@ export type ScheduleResult =
 /**
  * Creates a run and its start job, in the order of checks of execution.md 2.3. What is turned away leaves nothing behind
  * but, when skipped, an outbox entry and a marker that makes a repeat recognisable; it spends no token.
- * A repeat with the same run ID answers as before. About 25 commands.
+ * A repeat with the same run ID answers as before. 15 commands and those of the lane.
  */
 export function schedule(tx: Tx, now: number, args: ScheduleArgs): ScheduleResult {
   const op = startOp(tx, now);
   const fn = openOrNewDoc(tx, functionKey(args.functionId));
+  const dedup = openOrNewDoc(tx, dedupKey(args.functionId, args.dedupKey));
   return (
-    earlierAnswer(op, args) ??
+    earlierAnswer(op, dedup, args) ??
     skipByState(op, fn, args) ??
-    duplicateOf(op, args) ??
+    duplicateOf(op, dedup, args) ??
     rateLimited(op, args) ??
     skipBySingleton(op, args) ??
     skipByBacklog(op, fn, args) ??
-    create(op, args)
+    create(op, fn, args)
   );
 }
 
-function earlierAnswer(op: Op, args: ScheduleArgs): ScheduleResult | undefined {
-  const dedup = openOrNewDoc(op.tx, dedupKey(args.functionId, args.dedupKey));
+function earlierAnswer(op: Op, dedup: Doc, args: ScheduleArgs): ScheduleResult | undefined {
   if (field(dedup, 'run') === args.runId) {
     if (!isSet(dedup, 'canc')) return { kind: 'created', runId: args.runId };
     return { kind: 'created', runId: args.runId, cancelled: field(dedup, 'canc') };
@@ -92,16 +95,20 @@ function skipByState(op: Op, fn: Doc, args: ScheduleArgs): ScheduleResult | unde
   return undefined;
 }
 
-function duplicateOf(op: Op, args: ScheduleArgs): ScheduleResult | undefined {
-  const dedup = openDoc(op.tx, dedupKey(args.functionId, args.dedupKey));
-  if (dedup !== undefined) {
-    if (isSet(dedup, 'live')) return { kind: 'exists', runId: field(dedup, 'run') };
-    if (intField(dedup, 'until') > op.now) return { kind: 'duplicate', runId: field(dedup, 'run'), by: 'event' };
+function duplicateOf(op: Op, dedup: Doc, args: ScheduleArgs): ScheduleResult | undefined {
+  if (isSet(dedup, 'run')) {
+    const runId = field(dedup, 'run');
+    if (isLive(op, runId)) return { kind: 'exists', runId };
+    if (intField(dedup, 'until') > op.now) return { kind: 'duplicate', runId, by: 'event' };
   }
   if (args.idempotencyKey === undefined) return undefined;
   const earlier = openDoc(op.tx, idempotencyKey(args.functionId, args.idempotencyKey));
   if (earlier === undefined || intField(earlier, 'until') <= op.now) return undefined;
   return { kind: 'duplicate', runId: field(earlier, 'run'), by: 'idempotency' };
+}
+
+function isLive(op: Op, runId: string): boolean {
+  return op.tx.hget(runKey(runId), 'st') !== undefined;
 }
 
 function rateLimited(op: Op, args: ScheduleArgs): ScheduleResult | undefined {
@@ -115,12 +122,13 @@ function rateLimited(op: Op, args: ScheduleArgs): ScheduleResult | undefined {
 function skipBySingleton(op: Op, args: ScheduleArgs): ScheduleResult | undefined {
   if (args.singleton === undefined || args.singleton.mode === 'cancel') return undefined;
   const holder = op.tx.get(singletonKey(args.functionId, args.singleton.key));
-  return holder === undefined ? undefined : skip(op, args, 'Singleton', holder);
+  return holder === undefined || !isLive(op, holder) ? undefined : skip(op, args, 'Singleton', holder);
 }
 
 function skipByBacklog(op: Op, fn: Doc, args: ScheduleArgs): ScheduleResult | undefined {
-  const backlogMax = isSet(fn, 'bmax') ? intField(fn, 'bmax') : UNLIMITED;
-  return intField(fn, 'back') < backlogMax ? undefined : skip(op, args, 'FunctionBacklogSizeLimitHit', '');
+  if (!isSet(fn, 'bmax')) return undefined;
+  const isFull = op.tx.scard(backlogKey(args.functionId)) >= intField(fn, 'bmax');
+  return isFull ? skip(op, args, 'FunctionBacklogSizeLimitHit', '') : undefined;
 }
 
 function skip(op: Op, args: ScheduleArgs, reason: SkipReason, holder: string): ScheduleResult {
@@ -141,21 +149,23 @@ function skippedResult(reason: SkipReason, holder: string): ScheduleResult {
   return holder === '' ? { kind: 'skipped', reason } : { kind: 'skipped', reason, holder };
 }
 
-function create(op: Op, args: ScheduleArgs): ScheduleResult {
+/** The list of live runs comes first, so that `reconcile` finds whatever is there of a run. */
+function create(op: Op, fn: Doc, args: ScheduleArgs): ScheduleResult {
   if (args.rateLimit !== undefined) takeRateToken(op, args.rateLimit);
   const cancelled = takeSingleton(op, args);
+  const seq = nextOutboxSeq(op);
+  op.tx.zadd(RUNS, seq, args.runId);
   rememberKeys(op, args, cancelled);
-  const run = openOrNewDoc(op.tx, runKey(args.runId));
+  const run = newDoc(runKey(args.runId));
   const record = runRecord(op, args);
   for (const name of Object.keys(record)) change(run, name, record[name] ?? '');
   op.tx.set(eventsKey(args.runId), args.events);
-  op.tx.hincr(functionKey(args.functionId), 'back', 1);
-  op.tx.hincr(SYS, 'runs', 1);
+  if (isSet(fn, 'bmax')) joinBacklog(op, args.runId, run);
   // Before the start job, which may be claimed as soon as it is there (the operation is one, but reads better so).
   for (const pause of args.cancelOn ?? []) createPause(op, args.runId, run, pause, '', false);
   enqueueStart(op, args, run);
   saveDoc(op.tx, run);
-  appendOutbox(op, { kind: 'run-scheduled', run: args.runId, size: whole(args.eventsBytes) });
+  putOutbox(op, seq, { kind: 'run-scheduled', run: args.runId, size: whole(args.eventsBytes) });
   if (cancelled === '') return { kind: 'created', runId: args.runId };
   return { kind: 'created', runId: args.runId, cancelled };
 }
@@ -172,22 +182,18 @@ function takeSingleton(op: Op, args: ScheduleArgs): string {
   if (args.singleton === undefined) return '';
   const key = singletonKey(args.functionId, args.singleton.key);
   const holder = op.tx.get(key) ?? '';
-  if (holder !== '') {
-    const run = openDoc(op.tx, runKey(holder));
-    if (run !== undefined) endRun(op, holder, run, { status: 'Cancelled', reason: 'singleton' });
-  }
+  const run = holder === '' ? undefined : openDoc(op.tx, runKey(holder));
+  if (run !== undefined) endRun(op, holder, run, { status: 'Cancelled', reason: 'singleton' });
   op.tx.set(key, args.runId);
-  return holder;
+  op.tx.zadd(EXPIRIES, op.now + TOMBSTONE_MS, key);
+  return run === undefined ? '' : holder;
 }
 
 function rememberKeys(op: Op, args: ScheduleArgs, cancelled: string): void {
   const until = op.now + TOMBSTONE_MS;
-  op.tx.hset(dedupKey(args.functionId, args.dedupKey), {
-    run: args.runId,
-    live: '1',
-    until: whole(until),
-    canc: cancelled,
-  });
+  const dedup = dedupKey(args.functionId, args.dedupKey);
+  op.tx.hset(dedup, { run: args.runId, until: whole(until), canc: cancelled });
+  op.tx.zadd(EXPIRIES, until, dedup);
   if (args.idempotencyKey === undefined) return;
   const key = idempotencyKey(args.functionId, args.idempotencyKey);
   op.tx.hset(key, { run: args.runId, until: whole(until) });
@@ -210,7 +216,6 @@ function runRecord(op: Op, args: ScheduleArgs): Record<string, string> {
     sc: whole(op.now - 1000 * args.priority),
     max: whole(args.attemptsMax),
     dk: args.dedupKey,
-    dku: whole(op.now + TOMBSTONE_MS),
     pub: args.publishesEnd ? '1' : '',
   };
   const keyed = args.keys.keyed ?? [];

@@ -1,4 +1,5 @@
 import { change, changeInt, field, intField, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
+import { accountLimit, functionLimit, limitInSlot } from './counters.ts';
 import { accountKey, functionKey } from './keys.ts';
 import { pauseFunction, resumeFunction, unparkAccount, unparkFunction, wakeFunctionLanes } from './lanes.ts';
 import { whole } from './numbers.ts';
@@ -30,6 +31,7 @@ export function setFunction(tx: Tx, now: number, args: SetFunctionArgs): boolean
   change(fn, 'acct', args.accountId);
   changeInt(fn, 'ver', args.version);
   changeInt(fn, 'w', Math.max(1, Math.floor(args.weight * 1000)));
+  if (isLowered(fn, args)) changeInt(fn, 'low', now);
   changeInt(fn, 'lim', args.concurrency);
   setOptional(fn, 'k1', args.keyed[0]);
   setOptional(fn, 'k2', args.keyed[1]);
@@ -45,6 +47,17 @@ export function setFunction(tx: Tx, now: number, args: SetFunctionArgs): boolean
   return wakeFunctionLanes(op, args.functionId);
 }
 
+/** More may be in use than the new limits allow: chains have to look (`mayChain`). */
+function isLowered(fn: Doc, args: SetFunctionArgs): boolean {
+  if (field(fn, 'ver') === '') return false;
+  if (args.concurrency < functionLimit(fn)) return true;
+  for (const slot of ['k1', 'k2']) {
+    const limit = args.keyed[slot === 'k1' ? 0 : 1];
+    if (limit !== undefined && limit < limitInSlot(fn, slot)) return true;
+  }
+  return false;
+}
+
 function setOptional(fn: Doc, name: string, value: number | undefined): void {
   change(fn, name, value === undefined ? '' : whole(value));
 }
@@ -56,7 +69,10 @@ export interface SetAccountConcurrencyArgs {
 
 /** Stores the limit of an account; if the account was held back by it, it is looked at again. */
 export function setAccountConcurrency(tx: Tx, now: number, args: SetAccountConcurrencyArgs): void {
-  tx.hset(accountKey(args.accountId), { lim: whole(args.limit) });
+  const account = openOrNewDoc(tx, accountKey(args.accountId));
+  if (args.limit < accountLimit(account)) changeInt(account, 'low', now);
+  changeInt(account, 'lim', args.limit);
+  saveDoc(tx, account);
   unparkAccount(startOp(tx, now), args.accountId);
 }
 
@@ -76,5 +92,5 @@ export function setFunctionState(tx: Tx, now: number, args: SetFunctionStateArgs
   change(fn, 'state', args.state === 'active' ? '' : args.state);
   saveDoc(tx, fn);
   if (args.state === 'paused') pauseFunction(op, args.functionId, field(fn, 'acct'));
-  else if (wasPaused) resumeFunction(op, args.functionId, field(fn, 'acct'));
+  else if (wasPaused) resumeFunction(op, args.functionId, fn, field(fn, 'acct'));
 }

@@ -21,11 +21,15 @@ export interface Tx {
   mget(key: string, field: string): string | undefined;
   mhas(key: string, field: string): boolean;
   mset(key: string, field: string, value: string): void;
+  /** Sets a field that is absent. Whether it was. */
+  madd(key: string, field: string, value: string): boolean;
   mdel(key: string, field: string): void;
   /** In no particular order, as pairs [field, value]. */
   mall(key: string): [string, string][];
 
   get(key: string): string | undefined;
+  /** Whether there is a string, without reading it. */
+  has(key: string): boolean;
   set(key: string, value: string): void;
 
   /** Whether the member was not there before. */

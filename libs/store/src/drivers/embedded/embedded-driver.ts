@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { diskFullError, sqliteFolderError, type Wal } from '@perdure/data-folder';
 import { PerdureError, type Clock } from '@perdure/domain';
 import type { Driver } from '../../operation-store.ts';
@@ -33,6 +34,7 @@ export class EmbeddedDriver implements Driver {
   readonly #folder: EmbeddedFolder;
   readonly #clock: Clock;
   readonly #tx: EmbeddedTx;
+  readonly #epoch = randomUUID();
   #queue: Call[] = [];
   #isScheduled = false;
   #isClosed = false;
@@ -95,6 +97,11 @@ export class EmbeddedDriver implements Driver {
 
   async dump(): Promise<Record<string, unknown>> {
     return dumpAll(this.#folder.table);
+  }
+
+  /** Another one each time that the folder is opened: the power may have failed since, and taken the last writes along. */
+  epoch(): Promise<string> {
+    return Promise.resolve(this.#epoch);
   }
 
   durable(): Promise<void> {

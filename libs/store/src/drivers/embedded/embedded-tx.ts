@@ -87,6 +87,10 @@ export class EmbeddedTx implements Tx {
     return this.#table.get(`${key}${SEPARATOR}T`);
   }
 
+  has(key: string): boolean {
+    return this.#table.has(`${key}${SEPARATOR}T`);
+  }
+
   set(key: string, value: string): void {
     this.#table.put(`${key}${SEPARATOR}T`, value);
   }
@@ -113,6 +117,10 @@ export class EmbeddedTx implements Tx {
     this.#table.put(`${key}${SEPARATOR}M${field}`, value);
   }
 
+  madd(key: string, field: string, value: string): boolean {
+    return this.#table.add(`${key}${SEPARATOR}M${field}`, value);
+  }
+
   mdel(key: string, field: string): void {
     this.#table.remove(`${key}${SEPARATOR}M${field}`);
   }
@@ -133,10 +141,9 @@ export class EmbeddedTx implements Tx {
   // ------------------------------------------------------------------------------------------------------------- sets
 
   sadd(key: string, member: string): boolean {
-    const id = `${key}${SEPARATOR}S${member}`;
-    if (this.#table.has(id)) return false;
-    this.#grow('S', key, 1);
-    this.#table.put(id, '');
+    const size = this.#size('S', key);
+    if (!this.#table.add(`${key}${SEPARATOR}S${member}`, '')) return false;
+    this.#sizes.set(key, size + 1);
     return true;
   }
 

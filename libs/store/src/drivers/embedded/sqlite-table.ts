@@ -19,6 +19,7 @@ export class SqliteTable {
   readonly #get: StatementSync;
   readonly #has: StatementSync;
   readonly #put: StatementSync;
+  readonly #add: StatementSync;
   readonly #remove: StatementSync;
   readonly #removeRange: StatementSync;
   readonly #rows: StatementSync;
@@ -37,6 +38,7 @@ export class SqliteTable {
     this.#get = this.#db.prepare('SELECT value FROM records WHERE key = ?');
     this.#has = this.#db.prepare('SELECT 1 FROM records WHERE key = ?');
     this.#put = this.#db.prepare('INSERT OR REPLACE INTO records VALUES (?, ?)');
+    this.#add = this.#db.prepare('INSERT OR IGNORE INTO records VALUES (?, ?)');
     this.#remove = this.#db.prepare('DELETE FROM records WHERE key = ?');
     this.#removeRange = this.#db.prepare('DELETE FROM records WHERE key >= ? AND key < ?');
     this.#rows = this.#db.prepare('SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key');
@@ -69,6 +71,11 @@ export class SqliteTable {
 
   put(key: string, value: string): void {
     this.#put.run(key, value);
+  }
+
+  /** Puts a record that is not there yet. Whether it was not. */
+  add(key: string, value: string): boolean {
+    return this.#add.run(key, value).changes === 1;
   }
 
   /** Whether it was there. */

@@ -10,8 +10,10 @@ import { SqliteTable } from '../embedded/sqlite-table.ts';
 import { compileLibrary } from './build/compile-library.ts';
 import { dumpKeys } from './dump-keys.ts';
 import { play, type TxAnswer, type TxCall } from './lua/tx-player.ts';
-import { RedisConnection } from './redis-connection.ts';
+import { RedisCell } from './redis-cell.ts';
 import { RedisLibrary } from './redis-library.ts';
+import { openRedisNodes, type RedisNodes } from './redis-nodes.ts';
+import { parseRedisUrl } from './redis-url.ts';
 
 /**
  * The commands of `Tx` mean the same on both drivers: random sequences are played on SQLite and, compiled, on Redis; each
@@ -19,18 +21,17 @@ import { RedisLibrary } from './redis-library.ts';
  */
 describeWithService('redis', 'the commands of operations', ({ url }) => {
   const library = compileLibrary(join(import.meta.dirname, 'lua/tx-player.ts'));
-  let connection: RedisConnection;
+  let nodes: RedisNodes;
 
   beforeAll(async () => {
-    connection = new RedisConnection(url);
+    nodes = openRedisNodes(parseRedisUrl(url));
   });
   afterAll(async () => {
-    await connection.close();
+    await nodes.close();
   });
 
   async function playOnBoth(operations: TxCall[][]): Promise<void> {
-    const prefix = `test:{${randomUUID()}}:`;
-    const redis = new RedisLibrary({ connection, library, prefix });
+    const redis = new RedisLibrary({ cell: new RedisCell({ name: randomUUID(), nodes }), library });
     const table = new SqliteTable(':memory:');
     const tx = new EmbeddedTx(table);
     for (const calls of operations) {
@@ -106,10 +107,12 @@ function aCall(): fc.Arbitrary<TxCall> {
     call('mget', 'm', { field: names }),
     call('mhas', 'm', { field: names }),
     call('mset', 'm', { field: names, value: texts }),
+    call('madd', 'm', { field: names, value: texts }),
     call('mdel', 'm', { field: names }),
     call('mall', 'm'),
     call('mdrop', 'm'),
     call('get', 't'),
+    call('has', 't'),
     call('set', 't', { value: texts }),
     call('drop', 't'),
     call('sadd', 's', { member: names }),

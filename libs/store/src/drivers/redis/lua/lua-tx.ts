@@ -64,6 +64,9 @@ export const luaTx: LuaTx = {
   mset(key, field, value) {
     redis.call('HSET', this.prefix + key, field, value);
   },
+  madd(key, field, value) {
+    return redis.call('HSETNX', this.prefix + key, field, value) === 1;
+  },
   mdel(key, field) {
     redis.call('HDEL', this.prefix + key, field);
   },
@@ -76,6 +79,9 @@ export const luaTx: LuaTx = {
 
   get(key) {
     return valueOf(redis.call('GET', this.prefix + key));
+  },
+  has(key) {
+    return redis.call('EXISTS', this.prefix + key) === 1;
   },
   set(key, value) {
     redis.call('SET', this.prefix + key, value);

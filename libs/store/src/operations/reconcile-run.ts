@@ -1,0 +1,173 @@
+import { PURGE_INLINE_MAX, RUN_JOBS_MAX, TOMBSTONE_MS } from './bounds.ts';
+import { joinBacklog } from './backlog.ts';
+import { runCounter } from './counters.ts';
+import { requestDiscovery } from './discovery.ts';
+import { change, changeInt, field, intField, isSet, openDoc, saveDoc, type Doc } from './docs.ts';
+import { closeRun, endRun, purgeRun } from './end-run.ts';
+import { enqueueJob } from './jobs.ts';
+import {
+  counterKey,
+  dedupKey,
+  endedRunKey,
+  eventsKey,
+  EXPIRIES,
+  GARBAGE,
+  groupKey,
+  pauseKey,
+  PAUSES,
+  runJobsKey,
+  runKey,
+  runPausesKey,
+  RUNS,
+  singletonKey,
+  startJobId,
+  stepsKey,
+} from './keys.ts';
+import { whole } from './numbers.ts';
+import { reconcileJob } from './reconcile-job.ts';
+import type { Repair } from './repair.ts';
+
+const STATE_LOST_OUTPUT =
+  '{"name":"StateLost","message":"The events that this run was started by are lost.","stack":""}';
+
+/** What the jobs of a run are, counted anew. */
+export interface Census {
+  work: number;
+  leased: number;
+  /** Discovery calls that wait, and one that is in progress. */
+  queued: Record<string, boolean>;
+  leasedCalls: Record<string, boolean>;
+  hasStart: boolean;
+  /** Something that the run waited for is gone: it is asked again. */
+  isLossy: boolean;
+}
+
+/** A live run knows its jobs, each in its place, counts them rightly, and has one that will continue it. */
+export function reconcileRun(repair: Repair, runId: string): void {
+  const { op } = repair;
+  const run = openDoc(op.tx, runKey(runId));
+  const hasEnded = op.tx.hget(endedRunKey(runId), 'end') !== undefined;
+  if (run === undefined) {
+    dropLostRun(repair, runId, hasEnded);
+  } else if (hasEnded) {
+    closeRun(op, runId, run);
+    repair.places += 1;
+  } else if (op.tx.has(eventsKey(runId))) {
+    reconcileLiveRun(repair, runId, run);
+  } else {
+    op.tx.set(eventsKey(runId), '[]');
+    endRun(op, runId, run, { status: 'Failed', output: STATE_LOST_OUTPUT, reason: 'StateLost' });
+    repair.places += 1;
+  }
+}
+
+/** Nothing can be told of it any more. Its dedup key is a tombstone, the holders of its capacity go with the counters. */
+function dropLostRun(repair: Repair, runId: string, hasEnded: boolean): void {
+  const { op } = repair;
+  if (!hasEnded) op.tx.drop(eventsKey(runId));
+  if (!purgeRun(op, runId, undefined, PURGE_INLINE_MAX).isDone) op.tx.zadd(GARBAGE, op.now, runId);
+  op.tx.zrem(RUNS, runId);
+  repair.places += 1;
+}
+
+function reconcileLiveRun(repair: Repair, runId: string, run: Doc): void {
+  const { op } = repair;
+  const census: Census = { work: 0, leased: 0, queued: {}, leasedCalls: {}, hasStart: false, isLossy: false };
+  for (const jobId of op.tx.smembers(runJobsKey(runId), RUN_JOBS_MAX)) reconcileJob(repair, runId, run, jobId, census);
+  if (isSet(run, 'pz')) reconcilePauseList(repair, runId);
+  reconcileGroup(repair, runId, run, census);
+  reconcileKeys(repair, runId, run);
+  // A job that left no trace but that it was counted.
+  if (intField(run, 'nj') > census.work || census.work === 0) census.isLossy = true;
+  count(repair, run, 'nj', census.work);
+  count(repair, run, 'nl', census.leased);
+  if (isSet(run, 'dq') && census.queued[field(run, 'dq')] !== true) change(run, 'dq', '');
+  if (isSet(run, 'dl') && census.leasedCalls[field(run, 'dl')] !== true) change(run, 'dl', '');
+  if (field(run, 'st') === 'Scheduled' ? !census.hasStart : census.isLossy) askAgain(repair, runId, run);
+  saveDoc(op.tx, run);
+}
+
+function count(repair: Repair, run: Doc, name: string, n: number): void {
+  if (intField(run, name) === n) return;
+  changeInt(run, name, n);
+  repair.places += 1;
+}
+
+/** What the run waits for is asked of the function again: it names whatever is not there. */
+function askAgain(repair: Repair, runId: string, run: Doc): void {
+  const { op } = repair;
+  repair.redriven.push(runId);
+  change(run, 'rd', '');
+  if (field(run, 'st') !== 'Scheduled') {
+    const discovery = requestDiscovery(op, runId, run, intField(run, 'max'));
+    if (discovery !== undefined) enqueueJob(op, runId, run, discovery);
+    return;
+  }
+  const jobId = startJobId(runId);
+  change(run, 'dq', jobId);
+  const attemptsMax = intField(run, 'max');
+  enqueueJob(op, runId, run, {
+    jobId,
+    kind: 'start',
+    target: 'step',
+    attemptsMax,
+    at: op.now,
+    isRace: false,
+    pauseId: '',
+  });
+}
+
+function reconcilePauseList(repair: Repair, runId: string): void {
+  const { tx } = repair.op;
+  for (const pauseId of tx.smembers(runPausesKey(runId), RUN_JOBS_MAX)) {
+    repair.looks += 1;
+    const pause = openDoc(tx, pauseKey(pauseId));
+    if (pause === undefined) {
+      tx.srem(runPausesKey(runId), pauseId);
+      repair.places += 1;
+    } else if (tx.zscore(PAUSES, pauseId) === undefined) {
+      tx.zadd(PAUSES, intField(pause, 'seq'), pauseId);
+      repair.places += 1;
+    }
+  }
+}
+
+/** The pending group holds nothing that is done, or it would never be empty. */
+function reconcileGroup(repair: Repair, runId: string, run: Doc, census: Census): void {
+  const { tx } = repair.op;
+  const size = tx.scard(groupKey(runId));
+  let members = size;
+  if (size > 0) {
+    for (const hash of tx.smembers(groupKey(runId), RUN_JOBS_MAX)) {
+      repair.looks += 1;
+      if (tx.mhas(stepsKey(runId), hash) && tx.srem(groupKey(runId), hash)) members -= 1;
+    }
+  }
+  if (intField(run, 'grp') > 0 && members === 0) census.isLossy = true;
+  count(repair, run, 'grp', members);
+}
+
+/** What the run holds by its name. */
+function reconcileKeys(repair: Repair, runId: string, run: Doc): void {
+  const { tx, now } = repair.op;
+  const functionId = field(run, 'fn');
+  const dedup = dedupKey(functionId, field(run, 'dk'));
+  if (tx.hget(dedup, 'run') === undefined) {
+    const until = intField(run, 'sched') + TOMBSTONE_MS;
+    tx.hset(dedup, { run: runId, until: whole(until), canc: '' });
+    tx.zadd(EXPIRIES, until, dedup);
+    repair.places += 1;
+  }
+  if (isSet(run, 'sg')) {
+    const singleton = singletonKey(functionId, field(run, 'sg'));
+    if (!tx.has(singleton)) {
+      tx.set(singleton, runId);
+      tx.zadd(EXPIRIES, now + TOMBSTONE_MS, singleton);
+      repair.places += 1;
+    }
+  }
+  if (isSet(run, 'bl')) joinBacklog(repair.op, runId, run);
+  if (field(run, 'st') === 'Running' && isSet(run, 'r')) {
+    if (tx.sadd(counterKey(runCounter(field(run, 'r'))), runId)) repair.places += 1;
+  }
+}

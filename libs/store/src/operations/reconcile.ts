@@ -1,0 +1,80 @@
+import { RECONCILE_LOOKS_MAX } from './bounds.ts';
+import { DUE, LANES, LEASES, PARKED, PAUSES, RUNS } from './keys.ts';
+import { int, whole } from './numbers.ts';
+import { startOp } from './op.ts';
+import { reconcileLane } from './reconcile-lane.ts';
+import { reconcilePause } from './reconcile-pause.ts';
+import { reconcileRun } from './reconcile-run.ts';
+import { reconcileDue, reconcileLease, reconcileParked } from './reconcile-timers.ts';
+import { newRepair, type Repair } from './repair.ts';
+import type { Tx } from './tx.ts';
+
+/*
+ * Whatever there is, is found through one of three lists, which an operation writes first and leaves last: live runs,
+ * pauses, records of lanes. They and the timers are paged through one after the other:
+ *
+ *   pauses: of ended runs, without timeout, not indexed     lanes: holders of counters; runnable, parked or neither
+ *   due, lease: entries without their job                   runs: lost jobs, jobs in the wrong place, what the run counts
+ *   parked: entries without reason
+ *
+ * What is right is left as it is, so it may be done at any time. What comes meanwhile is right, or comes later.
+ */
+const LISTS = [PAUSES, DUE, LEASES, LANES, RUNS, PARKED];
+
+export interface ReconcileArgs {
+  /** `<index of the list>.<score>`: where the page before ended. */
+  cursor?: string;
+  runsMax: number;
+}
+
+export interface ReconcileResult {
+  cursor?: string;
+  runs: number;
+  redriven: string[];
+  holders: number;
+  lanes: number;
+}
+
+/** A page of the reconciliation: up to `runsMax` entries of a list, fewer where much hangs on them. */
+export function reconcile(tx: Tx, now: number, args: ReconcileArgs): ReconcileResult {
+  const repair = newRepair(startOp(tx, now));
+  const parts = (args.cursor ?? '0.').split('.');
+  const at = int(parts[0]);
+  const list = LISTS[at] ?? RUNS;
+  const page = parts[1] === '' ? tx.zfirst(list, args.runsMax) : tx.zafter(list, int(parts[1]), args.runsMax);
+  const looked = lookAtPage(repair, list, page);
+  const result: ReconcileResult = {
+    runs: list === RUNS ? looked : 0,
+    redriven: repair.redriven,
+    holders: repair.holders,
+    lanes: repair.places,
+  };
+  if (looked < page.length || page.length >= args.runsMax)
+    result.cursor = whole(at) + '.' + whole(nextScore(page, looked));
+  else if (at + 1 < LISTS.length) result.cursor = whole(at + 1) + '.';
+  return result;
+}
+
+/** Answers how many entries were looked at: at least one of those that there are. */
+function lookAtPage(repair: Repair, list: string, page: [string, number][]): number {
+  let looked = 0;
+  for (const [id] of page) {
+    if (repair.looks >= RECONCILE_LOOKS_MAX) return looked;
+    repair.looks += 1;
+    looked += 1;
+    if (list === PAUSES) reconcilePause(repair, id);
+    else if (list === DUE) reconcileDue(repair, id);
+    else if (list === LEASES) reconcileLease(repair, id);
+    else if (list === LANES) reconcileLane(repair, id);
+    else if (list === RUNS) reconcileRun(repair, id);
+    else reconcileParked(repair, id);
+  }
+  return looked;
+}
+
+/** Timers may have equal instants: the last ones are looked at again, unless the whole page is of one instant. */
+function nextScore(page: [string, number][], looked: number): number {
+  const first = page[0]?.[1] ?? 0;
+  const last = page[looked - 1]?.[1] ?? 0;
+  return first < last - 1 ? last - 1 : last;
+}
