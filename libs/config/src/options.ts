@@ -34,7 +34,7 @@ const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'erro
 export interface Option<T = unknown> {
   kind: OptionKind<T>;
   commands: readonly CommandName[];
-  description: string;
+  description: string | ((command: CommandName) => string);
   /** For people: the value when nothing is given. */
   defaultText?: string | ((command: CommandName) => string);
   /** One letter for the command line. */
@@ -76,14 +76,15 @@ export const OPTIONS = {
   host: option({
     kind: anyText,
     commands: [...SERVERS, 'healthcheck'],
-    description: 'address to listen at',
+    description: (command) => (command === 'healthcheck' ? 'address of the server' : 'address to listen at'),
     defaultText: (command) => (KEYED.includes(command) ? DEFAULTS.hostServer : DEFAULTS.hostDev),
   }),
   port: option({
     kind: wholeNumber(0, 65_535),
     commands: [...SERVERS, 'healthcheck'],
     short: 'p',
-    description: 'port to listen at; 0 takes any free one',
+    description: (command) =>
+      command === 'healthcheck' ? 'port of the server' : 'port to listen at; 0 takes any free one',
     defaultText: (command) => `${DEFAULTS.port}${command === 'dev' ? ', or the next free one' : ''}`,
   }),
   'sdk-url': option({
@@ -308,15 +309,17 @@ export function optionsOf(command: CommandName): OptionDescription[] {
       name,
       ...(short !== undefined && { short }),
       variables: allVariablesOf(name),
-      description,
-      ...(defaultText !== undefined && {
-        defaultText: typeof defaultText === 'string' ? defaultText : defaultText(command),
-      }),
+      description: textFor(command, description),
+      ...(defaultText !== undefined && { defaultText: textFor(command, defaultText) }),
       isSwitch: kind.isSwitch === true,
       isList: kind.isList === true,
       isHidden: notice !== undefined,
     };
   });
+}
+
+function textFor(command: CommandName, text: string | ((command: CommandName) => string)): string {
+  return typeof text === 'string' ? text : text(command);
 }
 
 function allVariablesOf(name: OptionName): string[] {

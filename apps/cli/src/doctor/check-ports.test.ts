@@ -1,0 +1,81 @@
+import type { Ports } from '@perdure/engine';
+import type { DeadLetter } from '@perdure/event-stream';
+import { expect, test } from 'vitest';
+import { checkPorts } from './check-ports.ts';
+
+const letter = { seq: 1, id: '01ABC', topic: 'events', body: '{}', deliveryCount: 15 } as const;
+
+interface Deployment {
+  lag?: number | Error;
+  deadLetters?: DeadLetter[];
+  outbox?: number;
+  broken?: string[];
+}
+
+/** Ports as far as the doctor looks at them. */
+function portsOf({ lag = 0, deadLetters = [], outbox = 0, broken = [] }: Deployment): Ports {
+  const counts = { runs: 3, delayed: 1, ready: 2, leased: 1, parkedLanes: 0, pauses: 4, outbox };
+  return {
+    stream: {
+      lag: async () => {
+        if (lag instanceof Error) throw lag;
+        return lag;
+      },
+      readDeadLetters: async (group: string) => (group === 'runner' ? deadLetters : []),
+    },
+    store: { cells: [{}, {}], counts: async () => counts, checkInvariants: async () => broken },
+    catalog: { index: { active: () => [{}, {}] } },
+  } as unknown as Ports;
+}
+
+async function found(deployment: Deployment, isDeep = false): Promise<Record<string, string>> {
+  const checks = await checkPorts(portsOf(deployment), { isDeep });
+  return Object.fromEntries(checks.map(({ name, status, message }) => [name, `${status}: ${message}`]));
+}
+
+test('a deployment in order', async () => {
+  expect(await found({}, true)).toEqual({
+    'events for the runner': 'ok: 0 wait',
+    'dead letters of the runner': 'ok: none',
+    'events for the recorder': 'ok: 0 wait',
+    'dead letters of the recorder': 'ok: none',
+    queue: 'ok: 3 runs: 1 steps at work, 2 ready, 1 for later, 4 waits',
+    outbox: 'ok: 0 entries wait to be drained',
+    functions: 'ok: 2 registered',
+    invariants: 'ok: all hold',
+  });
+});
+
+test('backlogs are worth a look', async () => {
+  expect(await found({ lag: 10_001, outbox: 10_001 })).toMatchObject({
+    'events for the runner': expect.stringMatching(/^warning: 10001 wait: /),
+    outbox: expect.stringMatching(/^warning: 10001 entries wait/),
+  });
+});
+
+test('what was given up on is a problem, with the reason of the oldest', async () => {
+  const at = Date.parse('2026-11-21T04:00:00Z');
+  const deadLetters = [{ ...letter, appendedAt: at, reason: 'no such thing' }];
+
+  expect(await found({ deadLetters })).toMatchObject({
+    'dead letters of the runner':
+      'problem: 1 given up on; the oldest is 01ABC of 2026-11-21T04:00:00.000Z: no such thing',
+  });
+  expect(await found({ deadLetters: Array.from({ length: 11 }, () => deadLetters[0] as DeadLetter) })).toMatchObject({
+    'dead letters of the runner': expect.stringMatching(/^problem: more than 10 given up on/),
+  });
+});
+
+test('broken invariants are looked for with --deep only', async () => {
+  const broken = ['a job without a run'];
+
+  expect(await found({ broken }, true)).toMatchObject({ invariants: 'problem: 1 are broken: a job without a run' });
+  expect(await found({ broken })).not.toHaveProperty('invariants');
+});
+
+test('a port that fails is a problem of its own, and the others are still looked at', async () => {
+  expect(await found({ lag: new Error('the stream is gone') })).toMatchObject({
+    'events for the runner': 'problem: the stream is gone',
+    outbox: 'ok: 0 entries wait to be drained',
+  });
+});

@@ -1,0 +1,91 @@
+import { GROUP_NAMES, type GroupName } from '@perdure/event-stream';
+import type { Ports } from '@perdure/engine';
+import { type Check, attempt } from './check.ts';
+
+const TIMEOUT_MS = 15_000;
+/** Looking at every key of a large store takes its time. */
+const DEEP_MS = 3_600_000;
+/** What a runner handles in seconds; more waits for something that is down or too slow. */
+const BACKLOG_MAX = 10_000;
+const DEAD_LETTERS_SHOWN = 10;
+const INVARIANTS_SHOWN = 10;
+
+/** Looks at what a deployment holds, through the ports that its servers have. Changes nothing. */
+export async function checkPorts(ports: Ports, { isDeep }: { isDeep: boolean }): Promise<Check[]> {
+  const groups = GROUP_NAMES.flatMap((group) => [
+    attempt(`events for the ${group}`, TIMEOUT_MS, () => checkLag(ports, group)),
+    attempt(`dead letters of the ${group}`, TIMEOUT_MS, () => checkDeadLetters(ports, group)),
+  ]);
+  return Promise.all([
+    ...groups,
+    attempt('queue', TIMEOUT_MS, () => checkQueue(ports)),
+    attempt('outbox', TIMEOUT_MS, () => checkOutbox(ports)),
+    attempt('functions', TIMEOUT_MS, () => checkFunctions(ports)),
+    ...(isDeep ? [attempt('invariants', DEEP_MS, () => checkInvariants(ports))] : []),
+  ]);
+}
+
+async function checkLag({ stream }: Ports, group: GroupName): Promise<Check> {
+  const lag = await stream.lag(group);
+  const isLate = lag > BACKLOG_MAX;
+  return {
+    name: `events for the ${group}`,
+    status: isLate ? 'warning' : 'ok',
+    message: `${lag} wait${isLate ? ': is a runner up, and what it needs?' : ''}`,
+    facts: { lag },
+  };
+}
+
+async function checkDeadLetters({ stream }: Ports, group: GroupName): Promise<Check> {
+  const name = `dead letters of the ${group}`;
+  const letters = await stream.readDeadLetters(group, DEAD_LETTERS_SHOWN + 1);
+  const [oldest] = letters;
+  if (oldest === undefined) return { name, status: 'ok', message: 'none' };
+  const shown = letters.slice(0, DEAD_LETTERS_SHOWN);
+  const count = letters.length > shown.length ? `more than ${shown.length}` : String(shown.length);
+  return {
+    name,
+    status: 'problem',
+    message: `${count} given up on; the oldest is ${oldest.id} of ${instant(oldest.appendedAt)}: ${oldest.reason}`,
+    facts: { oldest: shown.map(({ id, appendedAt, reason }) => ({ id, appendedAt: instant(appendedAt), reason })) },
+  };
+}
+
+async function checkQueue({ store }: Ports): Promise<Check> {
+  const counts = await store.counts();
+  const { runs, ready, leased, delayed, pauses } = counts;
+  const message = `${runs} runs: ${leased} steps at work, ${ready} ready, ${delayed} for later, ${pauses} waits`;
+  return { name: 'queue', status: 'ok', message, facts: { cells: store.cells.length, ...counts } };
+}
+
+async function checkOutbox({ store }: Ports): Promise<Check> {
+  const { outbox } = await store.counts();
+  const isLate = outbox > BACKLOG_MAX;
+  return {
+    name: 'outbox',
+    status: isLate ? 'warning' : 'ok',
+    message: `${outbox} entries wait to be drained${isLate ? ': is a runner up, and the event stream?' : ''}`,
+    facts: { outbox },
+  };
+}
+
+async function checkFunctions({ catalog }: Ports): Promise<Check> {
+  const functions = catalog.index.active().length;
+  return { name: 'functions', status: 'ok', message: `${functions} registered`, facts: { functions } };
+}
+
+async function checkInvariants({ store }: Ports): Promise<Check> {
+  const broken = await store.checkInvariants();
+  if (broken.length === 0) return { name: 'invariants', status: 'ok', message: 'all hold' };
+  const shown = broken.slice(0, INVARIANTS_SHOWN);
+  return {
+    name: 'invariants',
+    status: 'problem',
+    message: `${broken.length} are broken: ${shown.join('; ')}`,
+    facts: { broken: shown },
+  };
+}
+
+function instant(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,34 @@
+/** `problem`: somebody must act; `warning`: somebody should look; `skipped`: it could not be looked at, for a good reason. */
+export type CheckStatus = 'ok' | 'warning' | 'problem' | 'skipped';
+
+export interface Check {
+  name: string;
+  status: CheckStatus;
+  /** One sentence for a person. */
+  message: string;
+  /** The same for programs. */
+  facts?: Record<string, unknown>;
+}
+
+export function isHealthy(checks: readonly Check[]): boolean {
+  return checks.every(({ status }) => status !== 'problem');
+}
+
+/** Runs a check that may fail or hang: either is a problem of its own. */
+export async function attempt(name: string, timeoutMs: number, look: () => Promise<Check>): Promise<Check> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Check>((resolve) => {
+    timer = setTimeout(
+      () => resolve({ name, status: 'problem', message: `no answer within ${timeoutMs} ms` }),
+      timeoutMs,
+    );
+  });
+  const found = look().catch((error: unknown): Check => ({
+    name,
+    status: 'problem',
+    message: error instanceof Error ? error.message : String(error),
+  }));
+  const check = await Promise.race([found, late]);
+  clearTimeout(timer);
+  return check;
+}
