@@ -397,10 +397,13 @@ describe('serve', () => {
 
   test('of some of the roles needs what it shares with the others, and says why', () => {
     expect(problemsOf({ ...serve('executor', 'runner', 'api'), flags: KEYS })).toEqual([
-      expect.stringMatching(/^defaults: nats-uri is required: .*event-api elsewhere.*embedded stream$/),
-      expect.stringMatching(/^defaults: redis-uri is required: .*embedded store$/),
-      expect.stringMatching(/^defaults: postgres-uri is required: .*embedded database$/),
+      'defaults: nats-uri is required: event-api runs in another process, and the embedded event stream cannot be shared',
+      expect.stringMatching(/^defaults: redis-uri is required: .* and the embedded store cannot be shared$/),
+      expect.stringMatching(/^defaults: postgres-uri is required: .* and the embedded database cannot be shared$/),
     ]);
+    expect(problemsOf({ ...serve('executor'), flags: KEYS })[0]).toContain(
+      'event-api, runner and api run in another process',
+    );
   });
 
   test('of all roles in one process needs no service', () => {

@@ -6,10 +6,10 @@ import { ROLE_NAMES } from './roles.ts';
 
 /** Where roles in several processes meet, and what cannot be shared in its place. */
 const MEETING_PLACES = {
-  'nats-uri': ['events in NATS', 'the embedded stream'],
-  'redis-uri': ['the queue in Redis', 'the embedded store'],
-  'postgres-uri': ['functions and history in Postgres', 'the embedded database'],
-} as const satisfies { [N in OptionName]?: readonly [string, string] };
+  'nats-uri': 'the embedded event stream',
+  'redis-uri': 'the embedded store',
+  'postgres-uri': 'the embedded database',
+} as const satisfies { [N in OptionName]?: string };
 
 /** What is missing for roles to work in several processes (by default all are in this one), and for single options. */
 export function serviceProblems(read: ReadOptions, roles: readonly RoleName[] = ROLE_NAMES): Problem[] {
@@ -20,13 +20,17 @@ export function serviceProblems(read: ReadOptions, roles: readonly RoleName[] = 
 function missingServices(read: ReadOptions, roles: readonly RoleName[]): Problem[] {
   const others = ROLE_NAMES.filter((name) => !roles.includes(name));
   if (others.length === 0) return [];
-  const services = Object.entries(MEETING_PLACES) as [keyof typeof MEETING_PLACES, readonly [string, string]][];
+  const elsewhere = `${listed(others)} ${others.length === 1 ? 'runs' : 'run'} in another process`;
+  const services = Object.entries(MEETING_PLACES) as [keyof typeof MEETING_PLACES, string][];
   return services
     .filter(([name]) => read.values[name] === undefined && !read.isBad(name))
-    .map(([name, [place, embedded]]) => {
-      const why = `this process shares ${place} with the ${others.join(', ')} elsewhere, and only one process can use ${embedded}`;
-      return problemOf(read, name, `${name} is required: ${why}`);
-    });
+    .map(([name, embedded]) =>
+      problemOf(read, name, `${name} is required: ${elsewhere}, and ${embedded} cannot be shared`),
+    );
+}
+
+function listed(names: readonly string[]): string {
+  return [names.slice(0, -1).join(', '), ...names.slice(-1)].filter((part) => part !== '').join(' and ');
 }
 
 function cellProblems(read: ReadOptions): Problem[] {
