@@ -15,5 +15,6 @@ export { RecorderLoop } from './history/recorder-loop.ts';
 export { GaugesLoop } from './upkeep/gauges-loop.ts';
 export { UpkeepLoop } from './upkeep/upkeep-loop.ts';
 export { cancelRun } from './run/cancel-run.ts';
+export { isOutage } from './loop/through-outage.ts';
 export { isReady, type NeededPort } from './ready.ts';
 export { findRun } from './run/find-run.ts';

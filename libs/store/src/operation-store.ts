@@ -230,6 +230,10 @@ export class OperationStore implements Store {
     return this.#driver.run('takeDuty', args);
   }
 
+  moveCronCursor({ name, from, to }: { name: string; from: number; to?: number }): Promise<number> {
+    return this.#driver.run('moveCronCursor', { name: encodeName(name), from, ...(to !== undefined && { to }) });
+  }
+
   async dropDuty(args: { duty: Duty; holder: string }): Promise<void> {
     await this.#driver.run('dropDuty', args);
   }

@@ -448,6 +448,11 @@ export interface DutyStore {
   takeDuty(args: { duty: Duty; holder: string; leaseMs: number }): Promise<boolean>;
   /** Leaves it to the next that asks. Changes nothing when another holder has it. */
   dropDuty(args: { duty: Duty; holder: string }): Promise<void>;
+  /**
+   * How far a cron trigger was fired. A trigger that is new starts at `from`; `to` moves it on, never back. Kept for as long
+   * as the store is.
+   */
+  moveCronCursor(args: { name: string; from: EpochMs; to?: EpochMs }): Promise<EpochMs>;
 }
 
 /** What one page of a reconciliation found and put right (execution.md 7.2). */

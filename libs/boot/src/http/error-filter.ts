@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { JsonValue } from '@perdure/domain';
+import { isOutage } from '@perdure/engine';
 import { errorBody } from '@perdure/protocol';
 import type { Logger } from '@perdure/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -7,6 +8,11 @@ import type { KnownRoutes } from './known-routes.ts';
 
 const NOT_FOUND = 404;
 const WRONG_METHOD = 405;
+const UNAVAILABLE = 503;
+/** What a failure that is ours says; its cause is in the log. */
+const TEXTS: Readonly<Record<number, string>> = {
+  [UNAVAILABLE]: 'A service that this server needs is away; nothing was accepted, try again.',
+};
 
 /** A failure with the body that its family of endpoints answers (sdk-protocol.md 11.2). */
 export class HttpFailure extends Error {
@@ -53,7 +59,7 @@ export class ErrorFilter implements ExceptionFilter {
     const status = statusOf(error);
     const message = error instanceof Error ? error.message : String(error);
     if (status >= 500) this.log.error('a request failed', { method: request.method, path: pathOf(request), error });
-    const text = status >= 500 ? 'The server could not handle the request; try again.' : message;
+    const text = status >= 500 ? (TEXTS[status] ?? 'The server could not handle the request; try again.') : message;
     if (pathOf(request).startsWith('/e/')) return { status, body: { ids: [], status, error: text } };
     return { status, body: errorBody({ status, error: text }) };
   }
@@ -63,7 +69,8 @@ function statusOf(error: unknown): number {
   if (error instanceof HttpException) return error.getStatus();
   // Fastify's own refusals (body too large, bad URL) carry a status.
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
-  return typeof status === 'number' ? status : 500;
+  if (typeof status === 'number') return status;
+  return isOutage(error) ? UNAVAILABLE : 500;
 }
 
 function pathOf(request: FastifyRequest): string {

@@ -58,14 +58,11 @@ async function useFunctions(ports: Ports, fns: FunctionDefinition[]): Promise<vo
 function warnOfUnapplied(ports: Ports, fns: FunctionDefinition[]): void {
   for (const fn of fns) {
     const options = unappliedOptions(fn);
-    if (options.length > 0) ports.log.warn('options of a function are not applied yet', { function: fn.slug, options });
+    if (options.length > 0)
+      ports.log.warn('options of a function are not applied yet', { functionId: fn.id, function: fn.slug, options });
   }
 }
 
-function unappliedOptions({ flow, triggers }: FunctionDefinition): string[] {
-  return [
-    ...(triggers.some((trigger) => trigger.kind === 'cron') ? ['triggers.cron'] : []),
-    ...(flow.debounce ? ['debounce'] : []),
-    ...(flow.batch ? ['batchEvents'] : []),
-  ];
+function unappliedOptions({ flow }: FunctionDefinition): string[] {
+  return [...(flow.debounce ? ['debounce'] : []), ...(flow.batch ? ['batchEvents'] : [])];
 }

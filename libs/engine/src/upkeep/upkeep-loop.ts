@@ -1,4 +1,5 @@
 import type { Store } from '@perdure/store';
+import { CronLoop } from '../cron/cron-loop.ts';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
 import { housekeepingLoop } from './housekeeping-loop.ts';
@@ -82,7 +83,7 @@ export class UpkeepLoop {
       new ReconcileLoop(ports, cell),
     ];
     // What concerns the whole platform is done with the first cell.
-    if (cell === 0) this.work.push(this.retention(), new StateLossLoop(ports));
+    if (cell === 0) this.work.push(this.retention(), new StateLossLoop(ports), new CronLoop(ports));
     for (const work of this.work) work.start();
   }
 

@@ -3,6 +3,7 @@ import { checkpoint } from './checkpoint.ts';
 import { claim } from './claim.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { consumePause, resume } from './consume-pause.ts';
+import { moveCronCursor } from './cron-cursor.ts';
 import { dropDuty, takeDuty } from './duties.ts';
 import { expireLeases } from './expire-leases.ts';
 import { extend } from './extend.ts';
@@ -43,6 +44,7 @@ export const operations = {
   expireLeases,
   takeDuty,
   dropDuty,
+  moveCronCursor,
   reconcile,
   reserveSignal,
   releaseSignal,

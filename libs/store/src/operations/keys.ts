@@ -30,7 +30,7 @@
  * | rsv | document | pause, maybe of another cell, that has a signal whose home this cell is |
  * | ob | document | one outbox entry |
  * | wk | document | last claim of a worker |
- * | duty | document | who has a duty, and until when |
+ * | duty, cron | documents | who has a duty, and until when; how far a cron trigger was fired |
  * | exp, gc | sorted sets | keys by the instant they expire; ended runs with leftovers |
  */
 export const CELL_DEFAULT = 'c0';
@@ -160,6 +160,9 @@ export function outboxKey(seq: string): string {
 }
 export function workerKey(workerId: string): string {
   return 'wk|' + workerId;
+}
+export function cronCursorKey(name: string): string {
+  return 'cron|' + name;
 }
 export function dutyKey(duty: string): string {
   return 'duty|' + duty;
