@@ -106,7 +106,7 @@ async function openBus({ stream }: Config, log: Logger): Promise<Bus> {
   const onError = (error: unknown): void => log.error('a receiver of a hint failed', { error });
   if (stream.driver === 'embedded') return openEmbeddedBus({ onError });
   return openNatsBus({
-    servers: stream.servers,
+    servers: [...stream.servers],
     onError,
     onStatus: (status) => log.info('the bus changed', { status }),
   });
