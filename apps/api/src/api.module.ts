@@ -3,6 +3,7 @@ import { CONFIG, PORTS, type RoleConfig } from '@perdure/boot';
 import type { Ports } from '@perdure/engine';
 import { CheckpointController } from './controllers/checkpoint.controller.ts';
 import { EventsController } from './controllers/events.controller.ts';
+import { MetricsController } from './controllers/metrics.controller.ts';
 import { RegistrationController } from './controllers/registration.controller.ts';
 import { RunsController } from './controllers/runs.controller.ts';
 import { RunStateController } from './controllers/run-state.controller.ts';
@@ -16,6 +17,7 @@ export class ApiModule {
       module: ApiModule,
       controllers: [
         WelcomeController,
+        MetricsController,
         ServerController,
         RegistrationController,
         CheckpointController,

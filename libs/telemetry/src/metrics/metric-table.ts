@@ -233,8 +233,8 @@ export const METRICS = {
     name: 'perdure_duties_held',
     type: 'gauge',
     labels: ['duty'],
-    help: 'Cells that this process has the duty for: upkeep, cron.',
-    advice: 'Over all processes it must be the number of cells (upkeep) or 1 (cron).',
+    help: 'Cells that this process does something for: `upkeep` is the outbox, reconciliation and cleaning.',
+    advice: 'Over all processes it must be the number of cells.',
   },
   reconcileRepairs: {
     name: 'perdure_reconcile_repairs_total',

@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { PerdureError } from '@perdure/domain';
 import type { Logger } from '../logger.ts';
 import { type Metrics, METRICS_CONTENT_TYPE } from './metrics.ts';
 
@@ -21,7 +22,7 @@ const PORTS_TRIED_MAX = 20;
 
 /**
  * Serves `GET /metrics` on an address of its own. A port in use is no reason not to start: the next free one is taken,
- * and the log says which. Other problems with the address are thrown.
+ * and the log says which. Any other problem with the address is thrown as METRICS_ADDRESS_INVALID.
  */
 export async function serveMetrics(metrics: Metrics, address: MetricsAddress, log: Logger): Promise<MetricsServer> {
   const server = createServer((request, response) => {
@@ -62,10 +63,18 @@ async function bind(server: Server, { host, port: wanted }: MetricsAddress): Pro
       await once(server, 'listening');
       return (server.address() as AddressInfo).port;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw addressInvalid(host, port, error);
     }
   }
-  throw new Error(`no port of ${host} is free for metrics`);
+  throw addressInvalid(host, wanted);
+}
+
+function addressInvalid(host: string, port: number, cause?: unknown): PerdureError {
+  return new PerdureError(
+    'METRICS_ADDRESS_INVALID',
+    `Metrics cannot be served at ${host}, port ${port}: choose another address with --metrics-host and --metrics-port.`,
+    { host, port, cause },
+  );
 }
 
 async function close(server: Server): Promise<void> {

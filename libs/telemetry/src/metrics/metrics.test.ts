@@ -78,6 +78,20 @@ describe('a metric of Inngest', () => {
   });
 });
 
+test('only the metrics of a prefix are read and shown', async () => {
+  const { metrics } = openMetrics();
+  let reads = 0;
+  metrics.sample({ name: 'stream', metrics: ['streamLag'], freshMs: 0, read: () => (reads++, []) });
+  const depth: Sample[] = [{ metric: 'inngestQueueDepth', value: 4 }];
+  metrics.sample({ name: 'store', metrics: ['runsLive', 'inngestQueueDepth'], freshMs: 0, read: () => depth });
+
+  const text = await metrics.render('inngest_');
+
+  expect(text).toContain('inngest_queue_depth 4\n');
+  expect(text).not.toContain('perdure_');
+  expect(reads).toBe(0);
+});
+
 test('a gauge that nothing reads has no value', async () => {
   expect(await lines(openMetrics().metrics, 'perdure_stream_lag_messages')).toEqual([]);
 });

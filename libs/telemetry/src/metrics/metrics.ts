@@ -31,8 +31,11 @@ export type Instruments = { readonly [K in MetricKey]: Instrument<(typeof METRIC
 export interface Metrics extends Instruments {
   /** Adds something that is read when the metrics are asked for; the returned function takes it out again. */
   sample(source: Source): () => void;
-  /** The text format 0.0.4 of Prometheus. Never fails: what cannot be read is left out. */
-  render(): Promise<string>;
+  /**
+   * The text format 0.0.4 of Prometheus, of metrics whose names start with `prefix`. Never fails: what cannot be read is
+   * left out.
+   */
+  render(prefix?: string): Promise<string>;
 }
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -63,12 +66,13 @@ export function createMetrics(options: { onSampleFailed: (source: string, error:
   return {
     ...(instruments as Instruments),
     sample: (source) => sampling.add(source, () => clear(source.metrics)),
-    async render() {
-      for (const { metrics, samples } of await sampling.read()) {
+    async render(prefix = '') {
+      const isWanted = (metric: MetricKey): boolean => METRICS[metric].name.startsWith(prefix);
+      for (const { metrics, samples } of await sampling.read((source) => source.metrics.some(isWanted))) {
         clear(metrics);
         for (const sample of samples) apply(sample);
       }
-      return renderAll(registry);
+      return renderAll(registry, prefix);
     },
   };
 }
@@ -137,9 +141,10 @@ function registerCopy({ name, source, labels, help }: CopySpec, registry: Regist
 }
 
 /** Metric by metric with a turn of the event loop between, so that a scrape never holds up work for long. */
-async function renderAll(registry: Registry): Promise<string> {
+async function renderAll(registry: Registry, prefix: string): Promise<string> {
   const parts: string[] = [];
   for (const { name } of registry.getMetricsAsArray()) {
+    if (!name.startsWith(prefix)) continue;
     parts.push(await registry.getSingleMetricAsString(name));
     await turn();
   }

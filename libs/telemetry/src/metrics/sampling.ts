@@ -46,8 +46,10 @@ export class Sampling {
     };
   }
 
-  async read(): Promise<{ metrics: readonly GaugeKey[]; samples: readonly Sample[] }[]> {
-    const entries = [...this.#entries];
+  async read(
+    isWanted: (source: Source) => boolean,
+  ): Promise<{ metrics: readonly GaugeKey[]; samples: readonly Sample[] }[]> {
+    const entries = [...this.#entries].filter(({ source }) => isWanted(source));
     await Promise.all(entries.map((entry) => this.#refresh(entry)));
     return entries.map(({ source, samples }) => ({ metrics: source.metrics, samples }));
   }
