@@ -1,2 +1,3 @@
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './drivers/embedded/embedded-store.ts';
-export { openRedisStore, type RedisStoreOptions } from './drivers/redis/redis-store.ts';
+export { openRedisCells, type RedisCellsOptions } from './drivers/redis/redis-store.ts';
+export { parseRedisUrl, type RedisHost, type RedisPlace } from './drivers/redis/redis-url.ts';

@@ -10,6 +10,22 @@ export function isLibraryLoaded(error: unknown): boolean {
   return /^ERR Library '.*' already exists/.test(messageOf(error));
 }
 
+/** It is to be removed, and is not there. */
+export function isLibraryGone(error: unknown): boolean {
+  return messageOf(error).startsWith('ERR Library not found');
+}
+
+/** The server took a role in which it does not write: its place has been, or is being, taken by another. */
+export function isDemoted(error: unknown): boolean {
+  return /^(READONLY|UNBLOCKED) /.test(messageOf(error));
+}
+
+/** Where the cluster says that the slot is now; an empty host is that of the server which said so. */
+export function movedTo(error: unknown): { slot: number; host: string; port: number } | undefined {
+  const [, slot, host = '', port] = /^MOVED (\d{1,5}) (\S*):(\d{1,5})$/.exec(messageOf(error)) ?? [];
+  return slot === undefined ? undefined : { slot: Number(slot), host, port: Number(port) };
+}
+
 /**
  * Errors after which the same operation is repeated with the same arguments, the only such list of this driver. After
  * those of the connection the outcome is unknown; after those of the server nothing was done.
@@ -17,19 +33,32 @@ export function isLibraryLoaded(error: unknown): boolean {
 const RETRYABLE = [
   // Connection.
   /^Connection is closed/,
-  /^Reached the max retries per request limit/,
+  /^Stream isn't writeable/,
+  /^Redis is already connecting/,
   /^Command aborted due to connection close/,
   /^Socket timeout/,
-  /^(read|write|connect) E[A-Z]+/,
-  // Server: starting, failing over, busy with a long script.
+  /^Socket closed unexpectedly/,
+  /^This socket has been ended by the other party/,
+  /^Client network socket disconnected/,
+  /^All sentinels are unreachable/,
+  /^(read|write|connect|getaddrinfo) E[A-Z_]+/,
+  // Server: starting, failing over, busy with a long script, not yet copied to replicas or to the disk.
   /^LOADING /,
   /^MASTERDOWN /,
   /^READONLY /,
+  /^UNBLOCKED /,
   /^CLUSTERDOWN /,
   /^TRYAGAIN /,
   /^BUSY /,
   /^NOREPLICAS /,
+  /^NOFLUSH /,
+  // Cluster. A slot that is being migrated answers ASK: see `RedisCell`.
+  /^MOVED /,
+  /^ASK /,
 ];
+
+/** Not repeated: it would not help. */
+const OVERLOADED = /^Too many commands wait for Redis/;
 
 export function isRetryable(error: unknown): boolean {
   const message = messageOf(error);
@@ -38,6 +67,7 @@ export function isRetryable(error: unknown): boolean {
 
 /** What callers get of an error of Redis or its client. */
 export function storeError(error: unknown, operation: string): PerdureError {
+  if (error instanceof PerdureError) return error;
   // The client attaches the command with its arguments: megabytes of users' data that would end up in logs.
   if (error instanceof Error) Reflect.deleteProperty(error, 'command');
   const message = messageOf(error);
@@ -50,8 +80,8 @@ export function storeError(error: unknown, operation: string): PerdureError {
   if (message.startsWith('MISCONF ')) {
     return new PerdureError('STORE_FULL', 'Redis cannot write to its disk', { operation, cause: error });
   }
-  if (isRetryable(error)) {
-    return new PerdureError('STORE_UNAVAILABLE', 'Redis does not answer', { operation, cause: error });
+  if (isRetryable(error) || OVERLOADED.test(message)) {
+    return new PerdureError('STORE_UNAVAILABLE', `Redis is not available: ${message}`, { operation, cause: error });
   }
   return new PerdureError('STORE_FAILED', `Redis refused an operation: ${message}`, { operation, cause: error });
 }

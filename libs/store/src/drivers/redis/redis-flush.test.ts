@@ -4,57 +4,82 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { testSignal } from '@perdure/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { RedisFlush } from './redis-flush.ts';
+import { RedisCell } from './redis-cell.ts';
+import { openRedisNodes } from './redis-nodes.ts';
+import { parseRedisUrl } from './redis-url.ts';
 
-test('everything answered before is flushed first, and those who ask meanwhile share the next flush', async () => {
+test('everything answered before is flushed first, and all cells that ask meanwhile share the next flush', async () => {
   const server = await aScriptedServer();
-  const flush = aFlush(server.url);
+  const [one, two] = someCells(server.url);
 
-  const first = flush.flushed();
+  const first = one.durable();
   const answerFirst = await server.nextWait();
-  const later = [flush.flushed(), flush.flushed()];
+  const later = [one.durable(), one.durable(), two.durable()];
+  // Another command of theirs gets there after they asked.
+  await two.send('ping', (node) => node.send((redis) => redis.ping()));
   answerFirst(1);
   await first;
   const answerLater = await server.nextWait();
   answerLater(1);
   await Promise.all(later);
 
-  expect(server.commands).toEqual(['SET mark', 'WAITAOF 1', 'SET mark', 'WAITAOF 1']);
+  const round = ['SET pd-flush:{c0}', 'WAITAOF 1'];
+  expect(server.commands).toEqual([...round, 'SET pd-flush:{c0}', 'SET pd-flush:{c1}', 'WAITAOF 1']);
 });
 
 test('a wait that ended without a flush is repeated', async () => {
   const server = await aScriptedServer();
-  const flushed = aFlush(server.url).flushed();
+  const durable = someCells(server.url)[0].durable();
 
   const timeOut = await server.nextWait();
   timeOut(0);
   const answer = await server.nextWait();
   answer(1);
 
-  await flushed;
+  await durable;
   expect(server.commands).toHaveLength(4);
 });
 
 test('a connection that breaks while a flush is waited for leads to another mark and another wait', async () => {
   const server = await aScriptedServer();
-  const flushed = aFlush(server.url).flushed();
+  const durable = someCells(server.url)[0].durable();
 
   await server.nextWait();
   server.cut();
   const answer = await server.nextWait();
   answer(1);
 
-  await flushed;
-  expect(server.commands).toEqual(['SET mark', 'WAITAOF 1', 'SET mark', 'WAITAOF 1']);
+  await durable;
+  expect(server.commands).toEqual(['SET pd-flush:{c0}', 'WAITAOF 1', 'SET pd-flush:{c0}', 'WAITAOF 1']);
 });
 
-function aFlush(url: string): RedisFlush {
-  const flush = new RedisFlush(url, 'mark');
-  onTestFinished(() => flush.close());
-  return flush;
+test('replicas that do not get everything in time are an error, not a hang', async () => {
+  const server = await aScriptedServer();
+  const durable = someCells(server.url, { waitReplicas: 2, patienceMs: 0 })[0].durable();
+
+  const answer = await server.nextWait();
+  answer(1);
+
+  await expect(durable).rejects.toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    message: expect.stringContaining('1 of 2 replicas'),
+  });
+  expect(server.commands).toEqual(['SET pd-flush:{c0}', 'WAIT 2', 'WAITAOF 1']);
+});
+
+function someCells(url: string, options: { waitReplicas?: number; patienceMs?: number } = {}): [RedisCell, RedisCell] {
+  const nodes = openRedisNodes(parseRedisUrl(url));
+  onTestFinished(() => nodes.close());
+  return [new RedisCell({ name: 'c0', nodes, ...options }), new RedisCell({ name: 'c1', nodes, ...options })];
 }
 
-/** A server of which the test says when, and whether, it has flushed. It stands for a Redis of 7.2 or later. */
+/** What a Redis of 7.2 or later tells of itself. */
+const INFO = ['redis_version:7.2.0', 'role:master', 'maxmemory_policy:noeviction', 'aof_enabled:1', ''].join('\r\n');
+
+/**
+ * A server of which the test says when, and whether, it has flushed. A replica has everything at once. It stands for a
+ * Redis of 7.2 or later.
+ */
 async function aScriptedServer() {
   const commands: string[] = [];
   const waits = testSignal<(flushed: number) => void>('WAITAOF');
@@ -64,10 +89,11 @@ async function aScriptedServer() {
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     socket.on('data', (data) => {
       for (const [name = '', argument = ''] of parseCommands(data.toString())) {
-        if (name === 'SET' || name === 'WAITAOF') commands.push(`${name} ${argument}`);
+        if (['SET', 'WAIT', 'WAITAOF'].includes(name)) commands.push(`${name} ${argument}`);
         if (name === 'WAITAOF') waits.emit((flushed) => socket.write(`*2\r\n:${flushed}\r\n:0\r\n`));
+        else if (name === 'WAIT') socket.write(':1\r\n');
         else if (name === 'HELLO') socket.write('-NOPROTO unsupported protocol version\r\n');
-        else if (name === 'INFO') socket.write('$9\r\nloading:0\r\n');
+        else if (name === 'INFO') socket.write(`$${INFO.length}\r\n${INFO}\r\n`);
         else socket.write('+OK\r\n');
       }
     });

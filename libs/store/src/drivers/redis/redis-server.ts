@@ -1,12 +1,15 @@
 import { PerdureError } from '@perdure/domain';
 import type { Redis } from 'ioredis';
 
-/** What the driver has to know of its server, from INFO: CONFIG is often forbidden. */
+/** What the driver has to know of a server, from INFO: CONFIG is often forbidden. */
 export interface RedisServer {
   version: string;
   maxmemoryPolicy: string;
+  isReplica: boolean;
   /** It has an append-only file and WAITAOF, so it can tell when what was written is flushed. */
   reportsFlush: boolean;
+  /** Names its life as a primary: another one after a restart, and after another server took its place. */
+  epoch: string;
 }
 
 /** The first with Redis Functions. */
@@ -16,11 +19,15 @@ const WAITAOF_SINCE = [7, 2];
 
 export async function readServer(redis: Redis): Promise<RedisServer> {
   const info = parseInfo(await redis.info());
+  // Valkey tells the version of Redis that it is compatible with here, and its own elsewhere.
   const version = info.get('redis_version') ?? '0.0';
   return {
     version,
     maxmemoryPolicy: info.get('maxmemory_policy') ?? 'unknown',
+    isReplica: info.get('role') === 'slave',
     reportsFlush: info.get('aof_enabled') === '1' && isAtLeast(version, WAITAOF_SINCE),
+    // The process, and the history of what it replicates: one that was a replica for a while goes on with another's.
+    epoch: `${info.get('run_id') ?? ''}.${info.get('master_replid') ?? ''}`,
   };
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 
@@ -6,17 +5,18 @@ import { assert } from '@perdure/domain';
 import { startPrivateRedis, type StartedService } from '@perdure/testing/services';
 import { describeWithService } from '@perdure/testing/services/vitest';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { describeStore } from '../../store.contract.ts';
 import type { ScheduleArgs, Store } from '../../store.ts';
 import { compileLibrary } from './build/compile-library.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
 import { library } from './generated/library.ts';
-import { RedisConnection } from './redis-connection.ts';
+import { RedisCell } from './redis-cell.ts';
 import { RedisLibrary } from './redis-library.ts';
-import { openRedisStore } from './redis-store.ts';
-import { TestCells } from './test-cells.ts';
+import { openRedisNodes } from './redis-nodes.ts';
+import { parseRedisUrl } from './redis-url.ts';
+import { openTestCell, TestCells } from './test-cells.ts';
 
 describeWithService('redis', 'the contract', ({ url }) => {
   const cells = new TestCells(url);
@@ -28,14 +28,10 @@ describeWithService('redis', 'the contract', ({ url }) => {
 describeWithService('redis', 'what is special to the Redis driver', () => {
   let server: StartedService;
   let admin: Redis;
-  let cell: string;
 
   beforeAll(async () => {
     server = await aPrivateRedis();
     admin = new Redis(server.url);
-  });
-  beforeEach(() => {
-    cell = randomUUID();
   });
   afterAll(async () => {
     admin.disconnect();
@@ -43,7 +39,7 @@ describeWithService('redis', 'what is special to the Redis driver', () => {
   });
 
   async function withStore(url: string, use: (store: Store) => Promise<void>): Promise<void> {
-    const store = await openRedisStore({ url, cell });
+    const store = await openTestCell(url);
     try {
       await use(store);
     } finally {
@@ -119,8 +115,8 @@ describeWithService('redis', 'what is special to the Redis driver', () => {
 
   test('two versions of the operations run side by side', async () => {
     const other = compileLibrary(join(import.meta.dirname, 'lua/tx-player.ts'));
-    const connection = new RedisConnection(server.url);
-    const player = new RedisLibrary({ connection, library: other, prefix: 'other:' });
+    const nodes = openRedisNodes(parseRedisUrl(server.url));
+    const player = new RedisLibrary({ cell: new RedisCell({ name: 'other', nodes }), library: other });
     await withStore(server.url, async (store) => {
       await store.schedule(aScheduling('run-1'));
       await player.call('play', [{ command: 'set', key: 'name', value: 'value' }]);
@@ -128,7 +124,7 @@ describeWithService('redis', 'what is special to the Redis driver', () => {
       expect(await player.call('play', [{ command: 'get', key: 'name' }])).toEqual([{ answer: 'value' }]);
       expect(await store.findRun('run-1')).toMatchObject({ status: 'Scheduled' });
     });
-    await connection.close();
+    await nodes.close();
   });
 
   test('the library that is loaded was made of the operations as they are, and is made the same each time', () => {
@@ -140,7 +136,7 @@ describeWithService('redis', 'what is special to the Redis driver', () => {
   test('a server that may evict run state is refused', async () => {
     const evicting = await aPrivateRedis(['--maxmemory-policy', 'allkeys-lru']);
 
-    await expect(openRedisStore({ url: evicting.url, cell })).rejects.toMatchObject({
+    await expect(openTestCell(evicting.url)).rejects.toMatchObject({
       code: 'STORE_EVICTS',
       message: expect.stringContaining('noeviction'),
     });
@@ -165,16 +161,17 @@ describeWithService('redis', 'what is special to the Redis driver', () => {
 
   test('a server that does not answer is reported, without what was sent to it', async () => {
     const gone = await aPrivateRedis();
-    const connection = new RedisConnection(gone.url, 3);
-    await connection.send('ping', (redis) => redis.ping());
+    const nodes = openRedisNodes(parseRedisUrl(gone.url));
+    const cell = new RedisCell({ name: 'c0', nodes, patienceMs: 100 });
+    await cell.send('ping', (node) => node.send((redis) => redis.ping()));
     await gone.stop();
 
-    const sending = connection.send('echo', (redis) => redis.echo('a secret'));
+    const sending = cell.send('echo', (node) => node.send((redis) => redis.echo('a secret')));
 
     const error: unknown = await sending.catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', facts: { operation: 'echo' } });
     expect(inspect(error)).not.toContain('a secret');
-    await connection.close();
+    await nodes.close();
   });
 });
 

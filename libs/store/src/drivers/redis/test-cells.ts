@@ -3,9 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '@perdure/domain';
 import { Redis } from 'ioredis';
 
-import { cellPrefix } from '../../operations/keys.ts';
 import type { Store } from '../../store.ts';
-import { openRedisStore } from './redis-store.ts';
+import { openRedisCells } from './redis-store.ts';
 
 /**
  * Opens cells of their own on a server that tests share. What the cell before left is removed when the next is opened:
@@ -23,9 +22,9 @@ export class TestCells {
 
   async open(options: { clock: Clock }): Promise<Store> {
     await this.#removeUsed();
-    const cell = randomUUID();
-    this.#used.add(cellPrefix(cell));
-    return openRedisStore({ url: this.#url, cell, ...options });
+    const keyPrefix = `${randomUUID()}:`;
+    this.#used.add(keyPrefix);
+    return openTestCell(this.#url, { keyPrefix, ...options });
   }
 
   async #removeUsed(): Promise<void> {
@@ -41,4 +40,11 @@ export class TestCells {
     await this.#removeUsed();
     this.#admin.disconnect();
   }
+}
+
+/** The only cell of data of its own. */
+export async function openTestCell(url: string, options: { keyPrefix?: string; clock?: Clock } = {}): Promise<Store> {
+  const [cell] = await openRedisCells({ url, cells: 1, keyPrefix: `${randomUUID()}:`, ...options });
+  if (cell === undefined) throw new Error('one cell was asked for');
+  return cell;
 }
