@@ -17,6 +17,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{libs,apps}/*/{src,test}/**/*.test.ts', 'bench/src/**/*.test.ts', 'tools/**/*.test.ts'],
+          // A project of its own.
+          exclude: ['**/node_modules/**', 'tools/deployment/**'],
           // Starts real services, each when the first test asks for it.
           globalSetup: 'libs/testing/src/services/global-setup.ts',
           pool: 'forks',
@@ -27,6 +29,8 @@ export default defineConfig({
         },
       },
       ...systemProjects,
+      // What deployments are made of.
+      'tools/deployment',
     ],
   },
 });

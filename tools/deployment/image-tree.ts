@@ -5,7 +5,17 @@
  *   bin/perdure, bin/inngest, bin/node   the command, the name that scripts know it by, the pinned Node
  *   apps, libs, node_modules             compiled packages and exactly what the lockfile says that they need to run
  */
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { runStep, StepFailedError } from '../bootstrap/child-process.mjs';
 import { PNPM } from '../bootstrap/install.mjs';
@@ -35,7 +45,8 @@ async function buildImageTree(target: string): Promise<void> {
     copyFileSync(join(folder, 'package.json'), join(target, path, 'package.json'));
   }
   await installProduction(target);
-  for (const workspacePackage of shipped(workspace)) copyCompiled(workspacePackage, join(target, workspacePackage.path));
+  for (const workspacePackage of shipped(workspace))
+    copyCompiled(workspacePackage, join(target, workspacePackage.path));
   writeCommand(join(target, 'bin'));
   setModes(target);
 }
