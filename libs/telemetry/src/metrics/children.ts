@@ -2,34 +2,34 @@
 const OTHER = 'other';
 
 /**
- * The series of one metric by their labels, made when first used. Where the first label is bounded, series of the first
- * `firstMax` values are told apart and all further values share the series of `other`.
+ * The series of one metric by their labels, two at most, made when first used. Where the first label is bounded, series of
+ * the first `firstMax` values are told apart and all further values share the series of `other`. Looked up without
+ * making a key: counting is on the path of every step.
  */
 export class Children<C> {
   readonly #make: (labels: readonly string[]) => C;
   readonly #firstMax: number;
-  readonly #first = new Set<string>();
-  readonly #children = new Map<string, C>();
+  readonly #children = new Map<string, Map<string, C>>();
 
   constructor(make: (labels: readonly string[]) => C, firstMax: number) {
     this.#make = make;
     this.#firstMax = firstMax;
   }
 
-  of(labels: readonly string[]): C {
-    const key = labels.length === 1 ? (labels[0] ?? '') : labels.join('\n');
-    return this.#children.get(key) ?? this.#add(key, labels);
+  of(first = '', second = ''): C {
+    return this.#children.get(first)?.get(second) ?? this.#add(first, second);
   }
 
-  #add(key: string, labels: readonly string[]): C {
-    const [first, ...rest] = labels;
-    if (first !== undefined && first !== OTHER && !this.#first.has(first)) {
-      // Not kept under its own key: the number of keys is bounded too.
-      if (this.#first.size >= this.#firstMax) return this.of([OTHER, ...rest]);
-      this.#first.add(first);
+  #add(first: string, second: string): C {
+    let ofFirst = this.#children.get(first);
+    if (ofFirst === undefined) {
+      // Not kept under its own name: the number of names is bounded too.
+      if (this.#children.size >= this.#firstMax && first !== OTHER) return this.of(OTHER, second);
+      ofFirst = new Map();
+      this.#children.set(first, ofFirst);
     }
-    const child = this.#make(labels);
-    this.#children.set(key, child);
+    const child = this.#make([first, second]);
+    ofFirst.set(second, child);
     return child;
   }
 }

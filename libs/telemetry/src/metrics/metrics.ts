@@ -93,8 +93,9 @@ function instrumentOf(spec: MetricSpec, registry: Registry): AnyInstrument {
   switch (spec.type) {
     case 'counter': {
       const counter = new PromCounter(config);
-      const children = new Children((labels) => counter.labels(...labels), hasFunctions ? FUNCTIONS_MAX : Infinity);
-      return { add: (count, ...labels) => children.of(labels).inc(count) };
+      const make = (labels: readonly string[]) => counter.labels(...labels.slice(0, spec.labels.length));
+      const children = new Children(make, hasFunctions ? FUNCTIONS_MAX : Infinity);
+      return { add: (count, first, second) => children.of(first, second).inc(count) };
     }
     case 'gauge': {
       const gauge = new PromGauge(config);
@@ -113,8 +114,9 @@ function instrumentOf(spec: MetricSpec, registry: Registry): AnyInstrument {
     case 'histogram': {
       const histogram = new PromHistogram({ ...config, buckets: [...(spec.buckets ?? [])] });
       const functionsMax = hasFunctions ? HISTOGRAM_FUNCTIONS_MAX : Infinity;
-      const children = new Children((labels) => histogram.labels(...labels), functionsMax);
-      return { observe: (value, ...labels) => children.of(labels).observe(value) };
+      const make = (labels: readonly string[]) => histogram.labels(...labels.slice(0, spec.labels.length));
+      const children = new Children(make, functionsMax);
+      return { observe: (value, first, second) => children.of(first, second).observe(value) };
     }
   }
 }
