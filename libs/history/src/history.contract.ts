@@ -348,7 +348,7 @@ export function describeHistory(name: string, open: OpenHistory): void {
         };
       }
 
-      test('[E136] whatever is repeated, late or out of order, there is one row of each, and the end stays', async () => {
+      test('whatever is repeated, late or out of order, there is one row of each, and the end stays', async () => {
         await fc.assert(
           fc.asyncProperty(anyTelling, fc.boolean(), async ([order, sizes], atOnce) => {
             const stories = [aStory(), aStory()];

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { startTcpProxy, type TcpProxy } from '@perdure/testing';
+import { startMortalService } from '@perdure/testing/services';
 import { describeWithService } from '@perdure/testing/services/vitest';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -235,6 +236,25 @@ describeWithService('nats', 'bus', ({ url }) => {
 
     expect(there.errors).toEqual([new Error('receiver broke')]);
   });
+});
+
+test('a server that is killed and started again finds its buses, and they each other', async () => {
+  const nats = await startMortalService('nats');
+  if (nats.kind === 'unavailable') throw new Error(nats.reason);
+  onTestFinished(() => nats.stop());
+  const one = await aBus({ servers: [nats.url] });
+  const two = await aBus({ servers: [nats.url] });
+  let gaps = 0;
+  for (const { bus } of [one, two]) bus.onGap(() => gaps++);
+  await heard(one.bus, two.bus);
+
+  await nats.kill();
+  await expect.poll(() => [one.state(), two.state()], SOON).toEqual(['disconnected', 'disconnected']);
+  await nats.start();
+  await expect.poll(() => gaps, SOON).toBe(2);
+
+  await heard(one.bus, two.bus);
+  await heard(two.bus, one.bus);
 });
 
 test('a bus that was never connected closes at once', async () => {

@@ -11,9 +11,9 @@ type Topic = keyof BusTopics;
 
 const SUBJECT_PREFIX = 'perdure-hints';
 const CONNECT_MS_MAX = 5_000;
-const RETRY_MS = 1_000;
+const RETRY_MS = 250;
 /** Upper bound of what is added by chance, so that processes do not return all at once. */
-const RETRY_JITTER_MS = 500;
+const RETRY_JITTER_MS = 250;
 /** A server that does not answer is given up after three of these. */
 const PING_MS = 3_000;
 const PINGS_UNANSWERED_MAX = 2;
@@ -26,7 +26,7 @@ export type NatsBusStatus =
 
 export interface NatsBusOptions {
   /** `nats://` or `tls://`, of one cluster, with user and password (or a token) where the server wants them. */
-  servers: string[];
+  servers: readonly string[];
   /** The first part of every subject; processes with different ones do not hear each other. */
   subjectPrefix?: string;
   /** Told what a receiver threw, and what the server complains about. */

@@ -7,7 +7,7 @@ import { BusError } from '../../bus-error.ts';
  * neither from a URL. The first credentials and one `tls:` count for all servers, which are one cluster.
  * Throws `BUS_SERVERS_INVALID`.
  */
-export function natsServers(urls: string[]): ConnectionOptions {
+export function natsServers(urls: readonly string[]): ConnectionOptions {
   const parsed = urls.map(parseServer);
   const authorised = parsed.find(({ username }) => username !== '');
   return {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DEFAULT_ENV_ID } from '@perdure/domain';
 import { anEvent, startTcpProxy, type TcpProxy } from '@perdure/testing';
+import { startMortalService } from '@perdure/testing/services';
 import { describeWithService } from '@perdure/testing/services/vitest';
 import { sql, type Kysely } from 'kysely';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -210,4 +211,25 @@ describeWithService('postgres', 'faults of history', ({ url: serverUrl }) => {
 
     await expect(opening).rejects.toThrow(/^Postgres at 127\.0\.0\.1:\d+ did not answer within 1 s: /);
   });
+});
+
+test('a server that is killed and started again has all that was recorded, and is used again', async () => {
+  const postgres = await startMortalService('postgres');
+  if (postgres.kind === 'unavailable') throw new Error(postgres.reason);
+  onTestFinished(() => postgres.stop());
+  const { history } = await openPostgresHistory({ url: postgres.url, poolMax: 2 });
+  onTestFinished(() => history.close());
+  const before = aBatch();
+  await history.record(before);
+
+  await postgres.kill();
+  expect((await outcomeOf(history.record(aBatch()))).code).toBe('HISTORY_UNAVAILABLE');
+  await postgres.start();
+  await records(history);
+
+  await history.record(before);
+  const listed = await history.listEvents({ envId: DEFAULT_ENV_ID, eventsMax: 100 });
+  expect(listed.filter(({ event }) => event.internalId === before.events?.[0]?.event.internalId)).toEqual(
+    before.events,
+  );
 });

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { DEFAULT_ENV_ID } from '@perdure/domain';
+import { anEvent } from '@perdure/testing';
 import { describeWithService } from '@perdure/testing/services/vitest';
 import { sql, type Kysely } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { describeHistory } from '../../history.contract.ts';
+import type { EventRecord, HistoryBatch, RunHistory } from '../../history.ts';
 import { describeRegistry } from '../../registry.contract.ts';
 import { emptyHistory } from '../empty-history.ts';
 import type { Tables } from '../sql/tables.ts';
@@ -34,6 +37,36 @@ describeWithService('postgres', 'history', (service) => {
 
   describeHistory('postgres', async () => (await emptyHistory(db)).history);
   describeRegistry('postgres', () => emptyHistory(db));
+
+  test('processes that record the same at once, in opposite orders, do not wait for each other in a circle', async () => {
+    const opened = await Promise.all([1, 2, 3].map(() => openPostgresHistory({ url, poolMax: 1 })));
+    const recordAtOnce = (batches: HistoryBatch[]) =>
+      Promise.all(opened.map(({ history }, index) => history.record(batches[index] ?? {})));
+    const at = Date.now();
+    const aStoredRun = (index: number): RunHistory => ({
+      runId: `run-${randomUUID()}`,
+      functionId: 'f',
+      functionVersion: 1,
+      appId: 'a',
+      envId: DEFAULT_ENV_ID,
+      status: 'Scheduled',
+      eventIds: [`event-${index}`, `event-${index + 1}`],
+      scheduledAt: at,
+    });
+
+    for (let round = 0; round < 4; round++) {
+      const runs = Array.from({ length: 1_000 }, (_, index) => aStoredRun(index));
+      const events = runs.map((): EventRecord => ({ event: anEvent(), envId: DEFAULT_ENV_ID, streamSeq: round }));
+      const forth: HistoryBatch = { events, runs };
+      const back: HistoryBatch = { events: events.toReversed(), runs: runs.toReversed() };
+      const ended = runs.map((run): RunHistory => ({ ...run, status: 'Completed', endedAt: at }));
+
+      await expect(recordAtOnce([forth, back, forth])).resolves.toBeDefined();
+      await expect(recordAtOnce([{ runs: ended }, { runs: ended.toReversed() }, back])).resolves.toBeDefined();
+    }
+
+    await Promise.all(opened.map((each) => each.close()));
+  });
 
   test('what is wrong with the database, and not with what it was given, may be repeated', async () => {
     const failing = sql`select * from no_such_table`.execute(db);
