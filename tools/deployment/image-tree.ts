@@ -72,11 +72,14 @@ function shipped(workspace: readonly WorkspacePackage[]): WorkspacePackage[] {
 function copyCompiled({ folder }: WorkspacePackage, target: string): void {
   const compiled = join(folder, 'dist');
   if (!existsSync(compiled)) throw new Error(`${compiled} is missing: build the workspace first (npm run build)`);
-  const isForRunning = (path: string): boolean => !NOT_FOR_RUNNING.test(path) && basename(path) !== '.compile-cache';
   cpSync(compiled, join(target, 'dist'), { recursive: true, filter: isForRunning });
   // Whole: these are data, whatever their names look like.
   const generated = join(folder, 'generated');
   if (existsSync(generated)) cpSync(generated, join(target, 'generated'), { recursive: true });
+}
+
+function isForRunning(path: string): boolean {
+  return !NOT_FOR_RUNNING.test(path) && basename(path) !== '.compile-cache';
 }
 
 function writeCommand(bin: string): void {

@@ -1,25 +1,22 @@
-import { describe, inject, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { findOnPath } from './find-on-path.ts';
 import type { CfnLint } from './python-tools.ts';
 import { tellLeftOut } from './tell-left-out.ts';
 
-/** A suite that needs the programs of ../go. Without them it is left out, and the run says so and why. */
+type Found<T> = { tool: T } | { reason: string };
+
+/** A suite that needs the programs of ../go, which stand in `folder`. */
 export function describeWithGoTools(name: string, body: (folder: string) => void): void {
   const tools = inject('goTools');
-  if (tools.kind === 'built') describe(name, () => body(tools.folder));
-  else describeLeftOut(name, tools.reason);
+  describeWith(name, tools.kind === 'built' ? { tool: tools.folder } : tools, body);
 }
 
-/** A suite that needs Helm: that of ../go, else the one on PATH. `folder` holds the other programs, where Go is. */
-export function describeWithHelm(
-  name: string,
-  body: (tools: { helm: string; folder: string | undefined }) => void,
-): void {
+/** A suite that needs Helm: that of ../go, else the one on PATH. */
+export function describeWithHelm(name: string, body: (helm: string) => void): void {
   const tools = inject('goTools');
   const helm = tools.kind === 'built' ? `${tools.folder}/helm` : findOnPath('helm');
-  if (helm !== undefined)
-    describe(name, () => body({ helm, folder: tools.kind === 'built' ? tools.folder : undefined }));
-  else describeLeftOut(name, tools.kind === 'built' ? '' : `no helm on PATH, and ${tools.reason}`);
+  const reason = `no helm on PATH; ${tools.kind === 'built' ? '' : tools.reason}`;
+  describeWith(name, helm === undefined ? { reason } : { tool: helm }, body);
 }
 
 /** A suite that needs the linter of CloudFormation templates. */
@@ -28,15 +25,21 @@ export function describeWithCfnLint(
   body: (linter: Extract<CfnLint, { kind: 'installed' }>) => void,
 ): void {
   const linter = inject('cfnLint');
-  if (linter.kind === 'installed') describe(name, () => body(linter));
-  else describeLeftOut(name, linter.reason);
+  describeWith(name, linter.kind === 'installed' ? { tool: linter } : linter, body);
 }
 
-export function describeLeftOut(name: string, reason: string): void {
-  describe(name, () => {
+/** Without what it needs a suite is left out, and the run says so and why; the end of `npm test` judges what CI accepts. */
+function describeWith<T>(name: string, found: Found<T>, body: (tool: T) => void): void {
+  describe(`deployment: ${name}`, () => {
+    if ('tool' in found) {
+      body(found.tool);
+      return;
+    }
+
     test('is left out', (context) => {
-      tellLeftOut(name, reason);
-      context.skip(reason);
+      expect(found.reason).not.toBe('');
+      tellLeftOut(name, found.reason);
+      context.skip(found.reason);
     });
   });
 }

@@ -10,7 +10,7 @@ declare module 'vitest' {
 }
 
 /** Has what the checks need, once for all test files; `npm test` has begun to build it long before. */
-export default async function setup(project: TestProject): Promise<void> {
+export async function setup(project: TestProject): Promise<void> {
   const [goTools, cfnLint] = await Promise.all([buildGoTools(), installCfnLint()]);
   project.provide('goTools', goTools);
   project.provide('cfnLint', cfnLint);
