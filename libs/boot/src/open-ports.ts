@@ -67,7 +67,15 @@ async function openAll(config: RoleConfig, log: Logger, keep: Keep): Promise<Por
   const history = measurePort(database.history, { name: 'history', metrics });
   const { registry } = database;
   bus.onGap(() => metrics.busGaps.add(1));
-  const catalog = new FunctionCatalog({ registry, bus, log, cells: store.cells.length });
+  const catalog = new FunctionCatalog({
+    registry,
+    bus,
+    log,
+    clock: systemClock,
+    cells: store.cells.length,
+    // An embedded database is this process's own.
+    isShared: config.history.driver === 'postgres',
+  });
   const settings = engineSettings(config);
   return {
     clock: systemClock,
@@ -106,7 +114,7 @@ async function openBus({ stream }: Config, log: Logger): Promise<Bus> {
   const onError = (error: unknown): void => log.error('a receiver of a hint failed', { error });
   if (stream.driver === 'embedded') return openEmbeddedBus({ onError });
   return openNatsBus({
-    servers: [...stream.servers],
+    servers: stream.servers,
     onError,
     onStatus: (status) => log.info('the bus changed', { status }),
   });
@@ -143,6 +151,7 @@ function openHistory(config: Config, log: Logger) {
         url: history.url,
         poolMax: history.poolMax,
         onConnectionLost: (error) => log.warn('a connection to Postgres was lost', { error }),
+        onWaiting: (reason) => log.info(reason),
       });
     default:
       return assertNever(history);

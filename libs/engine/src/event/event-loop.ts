@@ -1,12 +1,13 @@
 import type { Delivery } from '@perdure/event-stream';
 import type { EventOutcomeRecord } from '@perdure/history';
-import { parseStoredEvent } from '@perdure/protocol';
+import { parseStoredEvent, type StoredEvent, toDeliveredEvent } from '@perdure/protocol';
 import type { Span } from '@perdure/telemetry';
+import type { FunctionIndex } from '../function/function-index.ts';
 import { recordsMessage } from '../history/record-messages.ts';
 import { pause } from '../loop/pause.ts';
 import { throughOutage } from '../loop/through-outage.ts';
 import type { Ports } from '../ports.ts';
-import type { Scheduled } from '../run/schedule-runs.ts';
+import { type Scheduled, scheduleRuns } from '../run/schedule-runs.ts';
 import { handleEvent } from './handle-event.ts';
 import { HeldMessages } from './held-messages.ts';
 
@@ -21,7 +22,10 @@ const REDELIVERY_MS = [250, 1_000, 5_000, 15_000, 60_000] as const;
 /** An event whose runs are scheduled. */
 interface Handled {
   delivery: Delivery;
+  event: StoredEvent;
   scheduled: Scheduled;
+  /** The functions it was matched with. */
+  index: FunctionIndex;
 }
 
 /**
@@ -30,8 +34,10 @@ interface Handled {
  * Invariants:
  * 1. An event is acknowledged only after each matching function has its run, or its outcome is in the stream for history,
  *    and both survive loss of power.
- * 2. The next events are scheduled while the ones before become durable.
- * 3. One event that cannot be handled delays no other, and is given up in the end; an outage of the store or the stream
+ * 2. A function that was registered before an event was sent has its run, also when this process had yet to hear of the
+ *    registration: before the event is acknowledged the functions are confirmed, and those that are new get the event too.
+ * 3. The next events are scheduled while the ones before become durable.
+ * 4. One event that cannot be handled delays no other, and is given up in the end; an outage of the store or the stream
  *    spends none of its deliveries.
  */
 export class EventLoop {
@@ -76,10 +82,7 @@ export class EventLoop {
     this.held.hold(batch);
     const results = await Promise.all(batch.map((delivery) => this.handle(delivery)));
     const handled = results.filter((result) => result !== undefined);
-    for (const cell of new Set(handled.flatMap(({ scheduled }) => scheduled.cells))) {
-      this.ports.bus.publish('jobs-ready', { cell });
-      this.ports.bus.publish('outbox-filled', { cell });
-    }
+    this.hint(handled.flatMap(({ scheduled }) => scheduled.cells));
     while (this.settling.size >= SETTLING_MAX) await Promise.race(this.settling);
     const settling = this.settle(handled).finally(() => this.settling.delete(settling));
     this.settling.add(settling);
@@ -91,6 +94,7 @@ export class EventLoop {
     let span: Span | undefined;
     try {
       const event = parseStoredEvent(delivery.body);
+      const { index } = this.ports.catalog;
       span = telemetry.tracer?.start('event.handle', {
         parent: event.trace,
         attributes: { 'perdure.event_id': event.internalId, 'perdure.event': event.name },
@@ -99,7 +103,7 @@ export class EventLoop {
       const handle = (): Promise<Scheduled> => handleEvent(this.ports, event);
       const scheduled = await throughOutage(handle, { what: 'handle events', log, signal });
       telemetry.metrics.eventDelaySeconds.observe(Math.max(0, clock.now() - delivery.appendedAt) / 1_000);
-      return { delivery, scheduled };
+      return { delivery, event, scheduled, index };
     } catch (error) {
       span?.end(error);
       log.warn('an event could not be handled and will be delivered again', { eventId: delivery.id, error });
@@ -117,7 +121,8 @@ export class EventLoop {
     const { signal } = this.abort;
     const deliveries = handled.map(({ delivery }) => delivery);
     const acknowledge = async (): Promise<void> => {
-      await this.makeDurable(handled.flatMap(({ scheduled }) => scheduled.outcomes));
+      const late = await this.handleNewFunctions(handled);
+      await this.makeDurable([...handled, ...late].flatMap(({ scheduled }) => scheduled.outcomes));
       await this.ports.stream.ack(
         GROUP,
         deliveries.map(({ seq }) => seq),
@@ -129,6 +134,26 @@ export class EventLoop {
     } catch (error) {
       log.warn('events could not be acknowledged and will be delivered again', { events: handled.length, error });
       await Promise.all(deliveries.map((delivery) => this.putBack(delivery, error)));
+    }
+  }
+
+  /** Functions that were registered before the events and became known here after they were matched get them too. */
+  private async handleNewFunctions(handled: Handled[]): Promise<{ scheduled: Scheduled }[]> {
+    const index = await this.ports.catalog.confirm();
+    const stale = handled.filter((item) => item.index !== index);
+    return Promise.all(
+      stale.map(async ({ event }) => {
+        const scheduled = await scheduleRuns(this.ports, event, toDeliveredEvent(event));
+        this.hint(scheduled.cells);
+        return { scheduled };
+      }),
+    );
+  }
+
+  private hint(cells: number[]): void {
+    for (const cell of new Set(cells)) {
+      this.ports.bus.publish('jobs-ready', { cell });
+      this.ports.bus.publish('outbox-filled', { cell });
     }
   }
 

@@ -1,4 +1,4 @@
-import { DEFAULT_ENV_ID, type FunctionDefinition, type FunctionId } from '@perdure/domain';
+import { type Clock, DEFAULT_ENV_ID, type FunctionDefinition, type FunctionId } from '@perdure/domain';
 import type { Bus } from '@perdure/bus';
 import type { Registry } from '@perdure/history';
 import type { Logger } from '@perdure/telemetry';
@@ -6,6 +6,22 @@ import { FunctionIndex } from './function-index.ts';
 
 /** How often the registry is asked whether it changed, should the hint be lost. */
 export const CATALOG_POLL_MS = 2_000;
+
+/** One question at most in this time: whoever asks meanwhile shares the next. */
+const CONFIRM_MS = 20;
+/** A database that does not answer is not asked again for this long: while it is away nothing can be registered. */
+const CONFIRM_AGAIN_MS = 2_000;
+
+export interface FunctionCatalogOptions {
+  registry: Registry;
+  bus: Bus;
+  log: Logger;
+  clock: Clock;
+  /** How many there are to place functions in. */
+  cells: number;
+  /** Other processes register functions too. */
+  isShared: boolean;
+}
 
 /**
  * The registered functions, cached in this process. Reloaded when a hint says that they changed, and when the
@@ -20,11 +36,16 @@ export class FunctionCatalog {
   private readonly registry: Registry;
   private readonly bus: Bus;
   private readonly log: Logger;
+  private readonly clock: Clock;
   private readonly cells: number;
   private readonly listeners = new Set<() => void>();
+  private readonly isShared: boolean;
+  private confirming: Promise<FunctionIndex> | undefined;
+  private askAgainAt = 0;
 
-  /** `cells`: how many there are to place functions in. */
-  constructor({ registry, bus, log, cells }: { registry: Registry; bus: Bus; log: Logger; cells: number }) {
+  constructor({ registry, bus, log, clock, cells, isShared }: FunctionCatalogOptions) {
+    this.clock = clock;
+    this.isShared = isShared;
     this.registry = registry;
     this.bus = bus;
     this.log = log;
@@ -61,6 +82,32 @@ export class FunctionCatalog {
     await this.loading?.catch(() => undefined);
     this.loading = this.load().finally(() => (this.loading = undefined));
     await this.loading;
+  }
+
+  /**
+   * The index with everything that was registered before this call, by whatever process: a hint may still be on its way.
+   * While the database cannot be reached the last known one, for then nothing can be registered.
+   */
+  confirm(): Promise<FunctionIndex> {
+    if (!this.isShared || this.clock.now() < this.askAgainAt) return Promise.resolve(this.current);
+    // Begun after this call, shared by all who call before it begins.
+    this.confirming ??= new Promise((resolve) => {
+      setTimeout(() => {
+        this.confirming = undefined;
+        resolve(this.ask());
+      }, CONFIRM_MS);
+    });
+    return this.confirming;
+  }
+
+  private async ask(): Promise<FunctionIndex> {
+    try {
+      await this.reload();
+    } catch (error) {
+      this.askAgainAt = this.clock.now() + CONFIRM_AGAIN_MS;
+      this.log.debug('the registry could not be asked for changes', { error });
+    }
+    return this.current;
   }
 
   /** The function, asking the registry when it is not cached: runs may be older than this process. */
