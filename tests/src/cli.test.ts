@@ -10,7 +10,8 @@ import { completes, startScriptedApp } from '@perdure/testing';
 import { describe, expect, test, type TestContext } from 'vitest';
 
 import { until } from './harness/poll.ts';
-import { hasEnded, type RunView } from './harness/server-api.ts';
+import { PerdureProcess } from './harness/perdure-process.ts';
+import { hasEnded, type RunView, ServerApi } from './harness/server-api.ts';
 import {
   commandLine,
   spawnPerdure,
@@ -31,8 +32,8 @@ interface Ending {
 }
 
 /** Runs `perdure` to its end, which must come by itself. */
-function runToEnd(args: string[], folder: string): Promise<Ending> {
-  const child = spawnPerdure(args, { TMPDIR: folder });
+function runToEnd(args: string[], folder: string, env: Record<string, string> = {}): Promise<Ending> {
+  const child = spawnPerdure(args, { TMPDIR: folder, ...env });
   let output = '';
   child.stdout?.on('data', (chunk) => (output += String(chunk)));
   child.stderr?.on('data', (chunk) => (output += String(chunk)));
@@ -115,7 +116,7 @@ describe('the command line', () => {
       runToEnd(['dev', '--help'], folder),
     ]);
 
-    expect(help).toMatchObject({ code: 0, output: expect.stringMatching(/dev[^]*start/) });
+    expect(help).toMatchObject({ code: 0, output: expect.stringMatching(/dev[^]*start[^]*serve[^]*send[^]*migrate/) });
     expect(version).toMatchObject({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\s*$/) });
     expect(devHelp).toMatchObject({
       code: 0,
@@ -141,6 +142,176 @@ describe('the command line', () => {
     expect((await dev.api.request('GET', '/health')).status).toBe(200);
     expectClearFailure(start, new RegExp(String(port)));
   });
+});
+
+describe('serve', () => {
+  const keyFlags = ['--signing-key', TEST_KEYS.signingKey, '--event-key', TEST_KEYS.eventKey];
+
+  test('names the roles when one is misspelt or none is given', async (ctx) => {
+    const folder = await folderFor(ctx);
+
+    const [misspelt, none] = await Promise.all([
+      runToEnd(['serve', 'api', 'executer', ...keyFlags], folder),
+      runToEnd(['serve', ...keyFlags], folder),
+    ]);
+
+    const roles = 'the roles are event-api, runner, executor, api';
+    expectClearFailure(misspelt, `Error: "executer" is no role: ${roles}`);
+    expectClearFailure(none, `Error: name at least one role: ${roles}`);
+  });
+
+  test('of some roles without services says what is missing and why, all at once', async (ctx) => {
+    const folder = await folderFor(ctx);
+
+    const ending = await runToEnd(['serve', 'executor', ...keyFlags, '--cells', '4'], folder);
+
+    expectClearFailure(
+      ending,
+      /^Error: nats-uri is required: event-api, runner and api run in another process, and the embedded event stream cannot/m,
+      /^Error: redis-uri is required: .*the embedded store cannot be shared/m,
+      /^Error: postgres-uri is required: .*the embedded database cannot be shared/m,
+      /^Error: cells \(4\) needs redis-uri/m,
+    );
+  });
+
+  test('of all roles runs on what is embedded, configured by a file in a variable', async (ctx) => {
+    const folder = await folderFor(ctx);
+    const config = `
+      // CUE, with secrets from the environment
+      "signing-key": "\${KEY}", "event-key": ["${TEST_KEYS.eventKey}"]
+      data: dir: "${folder}/data"
+      metrics: port: 0
+    `;
+    const served = new PerdureProcess({
+      name: 'serve',
+      args: ['serve', 'event-api', 'runner', 'executor', 'api', '--host', '127.0.0.1'],
+      env: { TMPDIR: folder, PERDURE_CONFIG: config, KEY: TEST_KEYS.signingKey },
+    });
+    ctx.onTestFinished(async () => void (await served.terminate()));
+    await served.start();
+    const api = new ServerApi(() => served.url, TEST_KEYS);
+
+    expect(await api.request('GET', '/ready')).toMatchObject({ status: 200 });
+    expect((await api.request('GET', '/v1/events', { headers: { authorization: '' } })).status).toBe(401);
+    expect(await api.send({ name: 'a/b' })).toHaveLength(1);
+    expect(await served.terminate()).toBe(0);
+  });
+
+  test('a service that is not there stops the start with a sentence that names it', async (ctx) => {
+    const folder = await folderFor(ctx);
+    const flags = ['--redis-uri', 'redis://:hunter2@127.0.0.1:1', '--no-metrics', '--port', '0', '--data-dir', 'd'];
+
+    const ending = await runToEnd(['start', ...keyFlags, ...flags], folder);
+
+    expectClearFailure(ending, /^Error: Redis is not available: .*127\.0\.0\.1:1/m);
+    expect(ending.output).not.toContain('hunter2');
+  });
+
+  test('an error that nobody handled stops everything and ends with 1', async (ctx) => {
+    const folder = await folderFor(ctx);
+    const mistake = join(folder, 'mistake.mjs');
+    await writeFile(mistake, `process.on('SIGUSR2', () => void Promise.reject(new Error('a mistake')));`);
+    const server = await serverFor(ctx, { env: { NODE_OPTIONS: `--import ${mistake}` } });
+    const [process] = server.processes;
+
+    process?.signal('SIGUSR2');
+
+    expect(await process?.exited).toBe(1);
+    expect(server.log).toContain('a rejection was not handled: the process stops');
+    expect(server.log).toContain('a mistake');
+  });
+});
+
+describe('send', () => {
+  test('prints the ID of the event that the server has then', async (ctx) => {
+    const folder = await folderFor(ctx);
+    const server = await serverFor(ctx, { command: 'start' });
+    const env = { PERDURE_EVENT_KEY: TEST_KEYS.eventKey, PERDURE_URL: server.url };
+    await writeFile(join(folder, 'data.json'), '{"from": "file"}');
+
+    const [argument, file, noKey, noJson] = await Promise.all([
+      runToEnd(['send', 'sent/argument', '{"from": "argument"}'], folder, env),
+      runToEnd(['send', 'sent/file', '--file', 'data.json', '--id', 'mine'], folder, env),
+      runToEnd(['send', 'sent/not', '--url', server.url], folder),
+      runToEnd(['send', 'sent/not', '{from}'], folder, env),
+    ]);
+
+    expect(argument).toMatchObject({ code: 0, output: expect.stringMatching(/^[0-9A-Z]{26}\n$/) });
+    expect(file).toMatchObject({ code: 0, output: expect.stringMatching(/^[0-9A-Z]{26}\n$/) });
+    expectClearFailure(noKey, 'Error: the server wants an event key');
+    expectClearFailure(noJson, 'Error: the data in the argument is no JSON');
+    const events = await until('both events', async () => {
+      const listed = await server.api.request('GET', '/v1/events');
+      const data = listed.body['data'] as { internal_id: string; name: string; id: string; data: unknown }[];
+      return data.length === 2 ? data : undefined;
+    });
+    expect(events.toSorted((a, b) => a.name.localeCompare(b.name))).toMatchObject([
+      { internal_id: argument.output.trim(), name: 'sent/argument', data: { from: 'argument' } },
+      { internal_id: file.output.trim(), name: 'sent/file', id: 'mine', data: { from: 'file' } },
+    ]);
+  });
+});
+
+describe('doctor', () => {
+  test('healthcheck asks the server, also where scripts for other servers look for it', async (ctx) => {
+    const folder = await folderFor(ctx);
+    const server = await serverFor(ctx, {});
+    const { port } = new URL(server.url);
+    const env = { INNGEST_PORT: port, INNGEST_HOST: '0.0.0.0' };
+
+    const [plain, alpha, nobody] = await Promise.all([
+      runToEnd(['doctor', 'healthcheck', '--ready', '--port', port, '--verbose'], folder),
+      runToEnd(['alpha', 'dr', 'healthcheck', '--skip-connect-gateway', '--timeout', '5s'], folder, env),
+      runToEnd(['doctor', 'healthcheck', '--port', '1'], folder),
+    ]);
+
+    expect(plain).toEqual({ code: 0, output: `http://127.0.0.1:${port}/ready answered 200\n` });
+    expect(alpha).toEqual({ code: 0, output: '' });
+    expectClearFailure(nobody, /^Error: http:\/\/127\.0\.0\.1:1\/health does not answer: /m);
+  });
+
+  test('looks into a folder that no server uses, and leaves one alone that is in use', async (ctx) => {
+    const folder = await folderFor(ctx);
+    const server = await serverFor(ctx, { command: 'start', dataDir: join(folder, 'data') });
+    const env = { PERDURE_SIGNING_KEY: TEST_KEYS.signingKey, PERDURE_EVENT_KEY: TEST_KEYS.eventKey };
+    const doctor = (...args: string[]) =>
+      runToEnd(['doctor', '--data-dir', join(folder, 'data'), ...args], folder, env);
+
+    const inUse = await doctor();
+    await server.terminate();
+    const free = await doctor('--deep', '--json');
+
+    expect(inUse).toMatchObject({ code: 0, output: expect.stringMatching(/^skipped +data folder +a server uses/m) });
+    expect(free.code, free.output).toBe(0);
+    expect(JSON.parse(free.output)).toMatchObject({
+      ok: true,
+      checks: expect.arrayContaining([
+        expect.objectContaining({ name: 'config', status: 'ok' }),
+        expect.objectContaining({ name: 'dead letters of the runner', status: 'ok', message: 'none' }),
+        expect.objectContaining({ name: 'invariants', status: 'ok', message: 'all hold' }),
+      ]),
+    });
+  });
+
+  test('says everything that is wrong with a config', async (ctx) => {
+    const folder = await folderFor(ctx);
+    await writeFile(join(folder, 'perdure.yaml'), 'redis-url: redis://r\nport: none\n');
+
+    const ending = await runToEnd(['doctor', 'executor'], folder);
+
+    expect(ending.code).toBe(1);
+    for (const line of [
+      /^problem +config +signing-key is required/m,
+      /^problem +config +redis-uri is required/m,
+      /^warning +config +redis-url is no option and is left out; did you mean redis-uri\? \(.*perdure\.yaml\)/m,
+    ]) {
+      expect(ending.output).toMatch(line);
+    }
+  });
+});
+
+test('migrate wants a Postgres', async (ctx) => {
+  expectClearFailure(await runToEnd(['migrate'], await folderFor(ctx)), 'Error: postgres-uri is required');
 });
 
 describe('npm start: dev --persist --sample', () => {
@@ -209,6 +380,73 @@ describe('stopping', () => {
 
     expect(await server.api.waitForRun(eventId)).toMatchObject({ status: 'Completed', output: 'finished' });
     expect(app.callCount).toBe(1);
+  });
+
+  test('while a stop waits for a call the process is up but not ready, and another signal ends it at once', async (ctx) => {
+    const released = Promise.withResolvers<void>();
+    ctx.onTestFinished(() => released.resolve());
+    const server = await serverFor(ctx, { persist: true });
+    const script = completes('finished');
+    const app = await startScriptedApp({
+      name: 'held-up',
+      functions: [
+        {
+          id: 'slow',
+          script: async (call) => {
+            await released.promise;
+            return script(call);
+          },
+        },
+      ],
+    });
+    ctx.onTestFinished(() => app.stop());
+    await app.register(server.url);
+    await server.api.sendOne({ name: 'test/slow' });
+    await app.nextCall();
+    const [process] = server.processes;
+
+    process?.signal('SIGTERM');
+    const ready = await until('a stop that has begun', async () => {
+      const answer = await server.api.request('GET', '/ready');
+      return answer.status === 503 ? answer : undefined;
+    });
+    const health = await server.api.request('GET', '/health');
+    process?.signal('SIGTERM');
+
+    expect(ready.body).toMatchObject({ problems: ['the process is stopping'] });
+    expect(health.status).toBe(200);
+    expect(await process?.exited).toBe(130);
+  });
+
+  test('a call that outlasts the drain is given back without an attempt spent', async (ctx) => {
+    const released = Promise.withResolvers<void>();
+    ctx.onTestFinished(() => released.resolve());
+    const server = await serverFor(ctx, { persist: true, args: ['--drain-seconds', '1'] });
+    const attempts: number[] = [];
+    const script = completes('finished');
+    const app = await startScriptedApp({
+      name: 'outlasting',
+      functions: [
+        {
+          id: 'slow',
+          script: async (call) => {
+            attempts.push(call.attempt);
+            if (attempts.length === 1) await released.promise;
+            return script(call);
+          },
+        },
+      ],
+    });
+    ctx.onTestFinished(() => app.stop());
+    await app.register(server.url);
+    const eventId = await server.api.sendOne({ name: 'test/slow' });
+    await app.nextCall();
+
+    expect(await server.terminate(), server.log).toBe(0);
+    await server.start();
+
+    expect(await server.api.waitForRun(eventId)).toMatchObject({ status: 'Completed', output: 'finished' });
+    expect(attempts).toEqual([0, 0]);
   });
 
   test('dev without --persist leaves nothing behind', async (ctx) => {

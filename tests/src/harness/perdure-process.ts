@@ -102,6 +102,11 @@ export class PerdureProcess {
     await this.#exited;
   }
 
+  /** Does not wait for what comes of it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
   /** SIGSTOP: its connections stay open and nothing happens. */
   freeze(): void {
     this.#process?.kill('SIGSTOP');
