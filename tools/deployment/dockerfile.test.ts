@@ -50,15 +50,18 @@ describe('what the image holds', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** As in a container: another user than the one who made the tree, and an empty environment. */
-  function run(command: string, args: string[], cwd: string): ChildProcess {
+  /** As in a container: another user than the one who made the tree, and the environment of the image. */
+  function run(command: string, args: string[], cwd: string, env: Record<string, string> = {}): ChildProcess {
     return spawn(join(tree, 'bin', command), args, {
       cwd,
       env: {
         PATH: `${join(tree, 'bin')}:/usr/bin:/bin`,
         HOME: '/tmp',
         NODE_ENV: 'production',
+        // Where the image's processes listen, and its health check asks.
+        PERDURE_HOST: '0.0.0.0',
         PERDURE_METRICS_PORT: '0',
+        ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(isRoot && { uid: USER_ID, gid: USER_ID }),
@@ -78,16 +81,19 @@ describe('what the image holds', () => {
     expect(output).toBe(`${JSON.parse(readFileSync(join(repositoryRoot, 'apps/cli/package.json'), 'utf8')).version}\n`);
   });
 
-  test('start comes up from it, answers, and ends in order when it is told to', async () => {
-    const child = run('inngest', ['start', '--host', '127.0.0.1', '--port', '0', ...KEYS], aDataFolder());
+  test('start comes up from it, is healthy, and ends in order when it is told to', async () => {
+    const child = run('inngest', ['start', '--port', '0', ...KEYS], aDataFolder());
     const log: string[] = [];
     const url = await readyUrl(child, log);
 
     const health = await fetch(`${url}/health`);
+    const port = { PERDURE_PORT: new URL(url).port };
+    const [healthCode] = await once(run('perdure', ['doctor', 'healthcheck'], aDataFolder(), port), 'exit');
     child.kill('SIGTERM');
     const [code] = await once(child, 'exit');
 
     expect(health.status).toBe(200);
+    expect(healthCode).toBe(0);
     expect(code, log.join('\n')).toBe(0);
   });
 

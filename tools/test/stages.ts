@@ -7,6 +7,7 @@ import { withBuildLock } from '../bootstrap/lock.mjs';
 import { commandEnv, pinnedNode, repositoryRoot } from '../bootstrap/paths.mjs';
 import { assessRepository } from '../conformance/assess-repository.ts';
 import { countsLine } from '../conformance/report.ts';
+import { buildGoTools } from '../deployment/harness/go-tools.ts';
 import { countTests, type TestCounts, type VitestReport } from './vitest-report.ts';
 
 /** One part of `npm test`. A check throws when it fails; a run of tests answers with its counts. */
@@ -42,13 +43,37 @@ export const checks: readonly Stage[] = [
 
 /** The tests, the whole system last; the conformance listing only informs. */
 export const tests: readonly Stage[] = [
-  { name: 'unit and contract tests', run: (context) => runVitest('unit', context) },
+  {
+    name: 'unit and contract tests',
+    run: (context) => {
+      void beginGoTools();
+      return runVitest('unit', context);
+    },
+  },
   { name: 'whole system, embedded', run: (context) => runVitest('system', context) },
   { name: 'whole system, services', run: (context) => runVitest('system-services', context) },
   { name: 'whole system, cluster', run: (context) => runVitest('system-cluster', context) },
+  {
+    name: 'image, Compose, Helm, AWS',
+    run: async (context) => {
+      await beginGoTools();
+      return runVitest('deployment', context);
+    },
+  },
   { name: 'deployment and faults', run: (context) => runVitest('system-faults', context) },
   { name: 'conformance', run: async () => console.log(countsLine(assessRepository(repositoryRoot))) },
 ];
+
+let goTools: Promise<unknown> | undefined;
+
+/**
+ * Builds what checks deployments beside the tests that come before those checks: minutes, on a fresh machine. Never
+ * rejects: the checks ask again, and tell what is wrong.
+ */
+function beginGoTools(): Promise<unknown> {
+  goTools ??= Promise.allSettled([buildGoTools()]);
+  return goTools;
+}
 
 async function runVitest(project: string, { folder, leftOutPath }: StageContext): Promise<TestCounts> {
   const reportPath = join(folder, `${project}.json`);

@@ -29,18 +29,19 @@ export async function buildGoTools(): Promise<GoTools> {
   try {
     const build = ['nice', '-n', '19', 'go', 'build', '-mod=readonly', '-o', `${unfinished}/`, HELM, './...'];
     const result = await runCommand(build, { cwd: MODULE, timeoutMs: BUILD_MS_MAX });
-    if (result.code !== 0) {
-      return {
-        kind: 'unavailable',
-        reason: `go build failed: ${result.output.trim().split('\n').slice(-3).join(' | ')}`,
-      };
-    }
+    if (result.code !== 0) return { kind: 'unavailable', reason: describeFailure(result.output) };
     removeFormer();
     if (!existsSync(folder)) renameSync(unfinished, folder);
     return { kind: 'built', folder };
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
   }
+}
+
+function describeFailure(output: string): string {
+  const lastLines = output.trim().split('\n').slice(-3).join(' | ');
+  const isTooOld = /requires go >= |invalid go version/.test(output);
+  return isTooOld ? `needs Go as new as its go.mod says: ${lastLines}` : `go build failed: ${lastLines}`;
 }
 
 function digestOf(goVersion: string): string {
