@@ -1,3 +1,4 @@
+export { findLeftovers } from './invariants/find-leftovers.ts';
 export { routeCells, type StoreCells } from './cells/route-cells.ts';
 export {
   ACCOUNT_CONCURRENCY_DEFAULT,

@@ -10,6 +10,7 @@ import type {
   StoreCounts,
   StoreInspection,
 } from '../store.ts';
+import { SignalRoutes } from './route-signals.ts';
 
 /**
  * All cells behind one port: what names a run, a job or a pause goes to the run's cell, what concerns a function or an
@@ -30,9 +31,6 @@ export interface StoreCells
   close(): Promise<void>;
 }
 
-/** Pauses looked up in one cell before the next one is. */
-const CURSOR = /^(\d+):(.*)$/s;
-
 export function routeCells(cells: readonly Store[]): StoreCells {
   return new RoutedCells(cells);
 }
@@ -40,16 +38,22 @@ export function routeCells(cells: readonly Store[]): StoreCells {
 class RoutedCells implements StoreCells {
   readonly cells: readonly Store[];
   readonly home: Store;
+  readonly #signals: SignalRoutes;
 
   constructor(cells: readonly Store[]) {
-    const [home] = cells;
-    if (home === undefined) throw new RangeError('there must be a cell');
     this.cells = cells;
-    this.home = home;
+    this.home = this.#cellAt(0);
+    this.#signals = new SignalRoutes(cells, (pauseId) => this.#cellOfJob(pauseId));
   }
 
   cellOf(runId: string): Store {
-    return this.cells[cellOfRun(runId, this.cells.length)] ?? this.home;
+    return this.#cellAt(cellOfRun(runId, this.cells.length));
+  }
+
+  #cellAt(number: number): Store {
+    const cell = this.cells[number];
+    if (cell === undefined) throw new RangeError(`there is no cell ${number} of ${this.cells.length}`);
+    return cell;
   }
 
   #cellOfJob(jobId: string): Store {
@@ -62,7 +66,11 @@ class RoutedCells implements StoreCells {
   findRunState: RunStore['findRunState'] = (runId) => this.cellOf(runId).findRunState(runId);
 
   extend: LeaseStore['extend'] = (lease, leaseMs) => this.#cellOfJob(lease.jobId).extend(lease, leaseMs);
-  advance: LeaseStore['advance'] = (args) => this.cellOf(args.runId).advance(args);
+  advance: LeaseStore['advance'] = async (args) => {
+    const cell = this.cellOf(args.runId);
+    const waitsForSignal = this.cells.length > 1 && args.plans.some(({ kind }) => kind === 'signal');
+    return cell.advance(waitsForSignal ? await this.#signals.reserve(args, cell) : args);
+  };
   checkpoint: LeaseStore['checkpoint'] = (args) => this.cellOf(args.runId).checkpoint(args);
   retry: LeaseStore['retry'] = (args) => this.#cellOfJob(args.lease.jobId).retry(args);
 
@@ -77,30 +85,27 @@ class RoutedCells implements StoreCells {
     };
   };
 
-  /** Cell after cell; the cursor names the cell that is being read. */
-  findPauses: PauseStore['findPauses'] = async ({ cursor: at, ...args }) => {
-    const [, number = '0', within = ''] = CURSOR.exec(at ?? '') ?? [];
-    let index = Number(number);
-    let cursor = within;
-    for (;;) {
-      const cell = this.cells[index];
-      if (cell === undefined) return { pauses: [] };
-      const page = await cell.findPauses({ ...args, ...(cursor !== '' && { cursor }) });
-      if (page.cursor !== undefined) return { pauses: page.pauses, cursor: `${index}:${page.cursor}` };
-      index += 1;
-      cursor = '';
-      if (index >= this.cells.length) return { pauses: page.pauses };
-      if (page.pauses.length > 0) return { pauses: page.pauses, cursor: `${index}:` };
-    }
+  /** The cells that have more share the page; the cursor names them. */
+  findPauses: PauseStore['findPauses'] = async ({ cursor, ...args }) => {
+    const open = cursor === undefined ? this.cells.map((_, cell) => ({ cell })) : parseCursor(cursor);
+    const pausesMax = Math.max(1, Math.floor(args.pausesMax / open.length));
+    const pages = await Promise.all(
+      open.map(async ({ cell, ...within }) => {
+        const page = await this.#cellAt(cell).findPauses({ ...args, pausesMax, ...within });
+        return { cell, ...page };
+      }),
+    );
+    const pauses = pages.flatMap((page) => page.pauses);
+    const next = printCursor(pages);
+    return next === '' ? { pauses } : { pauses, cursor: next };
   };
 
   consumePause: PauseStore['consumePause'] = (args) => this.#cellOfJob(args.pauseId).consumePause(args);
 
-  /** An invoke's correlation starts with the waiting run; a signal's holder is looked for in every cell. */
-  resume: PauseStore['resume'] = async (args) => {
+  /** An invoke's correlation starts with the waiting run. */
+  resume: PauseStore['resume'] = (args) => {
     if (args.kind === 'invoke') return this.#cellOfJob(args.correlationId).resume(args);
-    const results = await Promise.all(this.cells.map((cell) => cell.resume(args)));
-    return results.find(({ kind }) => kind === 'resumed') ?? { kind: 'gone' };
+    return this.cells.length === 1 ? this.home.resume(args) : this.#signals.resume(args);
   };
 
   setFunction: FunctionControl['setFunction'] = (limits) => this.#every((cell) => cell.setFunction(limits));
@@ -140,4 +145,19 @@ class RoutedCells implements StoreCells {
   async #every(act: (cell: Store) => Promise<void>): Promise<void> {
     await Promise.all(this.cells.map(act));
   }
+}
+
+/** `<cell>:<its cursor>` of each cell that has more. */
+function printCursor(pages: readonly { cell: number; cursor?: string }[]): string {
+  return pages
+    .filter((page) => page.cursor !== undefined)
+    .map((page) => `${page.cell}:${page.cursor}`)
+    .join(' ');
+}
+
+function parseCursor(cursor: string): { cell: number; cursor: string }[] {
+  return cursor.split(' ').map((part) => {
+    const [cell, ...within] = part.split(':');
+    return { cell: Number(cell), cursor: within.join(':') };
+  });
 }

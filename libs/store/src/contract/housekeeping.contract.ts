@@ -1,10 +1,6 @@
 import { describe, expect } from 'vitest';
-import { DAY_MS, LEASE_MS, run, save, sleep, storeTest, wait, type OpenStore, type Player } from './player.ts';
-
-/** Collects until nothing is dropped any more. */
-async function collectAll(play: Player): Promise<void> {
-  while ((await play.store.collectGarbage(50)) > 0);
-}
+import { findLeftovers } from '../invariants/find-leftovers.ts';
+import { collectAll, DAY_MS, LEASE_MS, run, save, sleep, storeTest, wait, type OpenStore } from './player.ts';
 
 export function describeHousekeeping(open: OpenStore): void {
   const test = storeTest(open);
@@ -152,9 +148,11 @@ export function describeHousekeeping(open: OpenStore): void {
       await play.saveStep(await play.claimOne(), 'a');
       await play.store.finalize({ runId: job.run.runId, status: 'Cancelled' });
       await play.drainOutbox();
+      await collectAll(play.store);
+      expect(findLeftovers(await play.store.dump())).toEqual([]);
 
       await play.clock.advanceBy(DAY_MS);
-      await collectAll(play);
+      await collectAll(play.store);
 
       const left = Object.keys(await play.store.dump()).toSorted();
       expect(left).toEqual(['acct|account-1', 'fn|fn-1', 'sys']);
@@ -164,7 +162,7 @@ export function describeHousekeeping(open: OpenStore): void {
       await play.setFunction({ throttle: { limit: 1, burst: 0, periodMs: 3_600_000 } });
       await play.startAndComplete({ dedupKey: 'event-1', keys: { throttle: 't' } });
       await play.clock.advanceBy(3_599_999);
-      await collectAll(play);
+      await collectAll(play.store);
 
       expect((await play.schedule({ dedupKey: 'event-1' })).kind).toBe('duplicate');
       await play.create({ keys: { throttle: 't' } });
@@ -192,7 +190,7 @@ export function describeHousekeeping(open: OpenStore): void {
 
       expect(await play.store.collectGarbage(50)).toBeLessThanOrEqual(51);
       expect(await play.store.checkInvariants()).toEqual([]);
-      await collectAll(play);
+      await collectAll(play.store);
 
       expect(await play.store.counts()).toMatchObject({ runs: 0, delayed: 0, ready: 0, leased: 0, pauses: 0 });
       expect(
@@ -206,7 +204,7 @@ export function describeHousekeeping(open: OpenStore): void {
       const cancelOn = [{ pauseId: 'c', kind: 'cancel' as const, event: 'a/c', expiresAt: play.clock.now() + 10 }];
       const job = await play.start({ cancelOn });
       await play.clock.advanceBy(11);
-      await collectAll(play);
+      await collectAll(play.store);
 
       expect(await play.store.counts()).toMatchObject({ pauses: 0 });
       await play.complete(job);
@@ -216,11 +214,11 @@ export function describeHousekeeping(open: OpenStore): void {
       await play.startAndComplete();
       await play.clock.advanceBy(600_000);
       await play.create();
-      await collectAll(play);
+      await collectAll(play.store);
       await play.complete(await play.claimOne());
-      await collectAll(play);
+      await collectAll(play.store);
       await play.clock.advanceBy(600_000);
-      await collectAll(play);
+      await collectAll(play.store);
 
       expect(Object.keys(await play.store.dump()).filter((key) => key.startsWith('li|'))).toEqual([]);
     });
@@ -244,6 +242,66 @@ export function describeHousekeeping(open: OpenStore): void {
         pauses: 0,
         outbox: 4,
       });
+    });
+  });
+
+  describe('duties', () => {
+    const duty = 'upkeep' as const;
+
+    test('whoever has a duty keeps it, and others do not get it', async ({ play }) => {
+      expect(await play.store.takeDuty({ duty, holder: 'a', leaseMs: 1000 })).toBe(true);
+      await play.clock.advanceBy(999);
+
+      expect(await play.store.takeDuty({ duty, holder: 'b', leaseMs: 1000 })).toBe(false);
+      expect(await play.store.takeDuty({ duty, holder: 'a', leaseMs: 1000 })).toBe(true);
+      await play.clock.advanceBy(999);
+      expect(await play.store.takeDuty({ duty, holder: 'b', leaseMs: 1000 })).toBe(false);
+    });
+
+    test('another gets it when the lease has run out, and who had it then does not', async ({ play }) => {
+      await play.store.takeDuty({ duty, holder: 'a', leaseMs: 1000 });
+      await play.clock.advanceBy(1000);
+
+      expect(await play.store.takeDuty({ duty, holder: 'b', leaseMs: 1000 })).toBe(true);
+      expect(await play.store.takeDuty({ duty, holder: 'a', leaseMs: 1000 })).toBe(false);
+    });
+
+    test('a dropped duty goes to the next; dropping what another has changes nothing', async ({ play }) => {
+      await play.store.takeDuty({ duty, holder: 'a', leaseMs: 1000 });
+
+      await play.withoutTrace(() => play.store.dropDuty({ duty, holder: 'b' }));
+      expect(await play.store.takeDuty({ duty, holder: 'b', leaseMs: 1000 })).toBe(false);
+      await play.twice(() => play.store.dropDuty({ duty, holder: 'a' }));
+      expect(await play.store.takeDuty({ duty, holder: 'b', leaseMs: 1000 })).toBe(true);
+    });
+
+    test('duties are told apart', async ({ play }) => {
+      await play.store.takeDuty({ duty, holder: 'a', leaseMs: 1000 });
+
+      expect(await play.store.takeDuty({ duty: 'cron', holder: 'b', leaseMs: 1000 })).toBe(true);
+    });
+  });
+
+  describe('cron cursors', () => {
+    test('a new one starts where it is told, and moves on but never back', async ({ play }) => {
+      const { store } = play;
+      const name = 'a function * * * * *';
+
+      expect(await store.moveCronCursor({ name, from: 1000 })).toBe(1000);
+      expect(await store.moveCronCursor({ name, from: 2000 })).toBe(1000);
+      expect(await play.twice(() => store.moveCronCursor({ name, from: 2000, to: 3000 }))).toBe(3000);
+      expect(await store.moveCronCursor({ name, from: 9000, to: 2500 })).toBe(3000);
+      expect(await store.moveCronCursor({ name: 'another', from: 9000 })).toBe(9000);
+    });
+  });
+
+  describe('the epoch', () => {
+    test('is the same as long as the store is open', async ({ play }) => {
+      const epoch = await play.store.epoch();
+      await play.create();
+
+      expect(await play.store.epoch()).toBe(epoch);
+      expect(epoch).not.toBe('');
     });
   });
 

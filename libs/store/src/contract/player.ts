@@ -8,6 +8,7 @@ import type {
   FunctionLimits,
   OutboxEntry,
   PauseSpec,
+  ReconcileResult,
   ScheduleArgs,
   ScheduleResult,
   StepPlan,
@@ -20,6 +21,26 @@ export const DAY_MS = 86_400_000;
 export const ACCOUNT = 'account-1';
 export const ENV = 'env-1';
 const LIMITS = { stepsMax: 1000, stateBytesMax: 1024 * 1024 };
+
+/** Pages through everything. Answers what was put right. */
+export async function reconcileAll(store: Store, runsMax = 100): Promise<Omit<ReconcileResult, 'cursor'>> {
+  const total = { runs: 0, redriven: [] as string[], holders: 0, lanes: 0 };
+  let cursor: string | undefined;
+  do {
+    const page = await store.reconcile({ runsMax, ...(cursor !== undefined && { cursor }) });
+    total.runs += page.runs;
+    total.redriven.push(...page.redriven);
+    total.holders += page.holders;
+    total.lanes += page.lanes;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return total;
+}
+
+/** Collects until nothing is dropped any more. */
+export async function collectAll(store: Store): Promise<void> {
+  while ((await store.collectGarbage(50)) > 0);
+}
 
 /** Opens an empty store of its own on this clock. */
 export type OpenStore = (options: { clock: TestClock }) => Promise<Store>;

@@ -2,7 +2,22 @@ import { testClock } from '@perdure/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AdvanceArgs, ClaimedJob, FunctionLimits, StepPlan } from '../store.ts';
-import { ACCOUNT, LEASE_MS, lease, Player, run, save, signal, sleep, wait, type OpenStore } from './player.ts';
+import { findLeftovers } from '../invariants/find-leftovers.ts';
+import {
+  ACCOUNT,
+  collectAll,
+  DAY_MS,
+  LEASE_MS,
+  lease,
+  Player,
+  reconcileAll,
+  run,
+  save,
+  signal,
+  sleep,
+  wait,
+  type OpenStore,
+} from './player.ts';
 
 const FUNCTIONS = ['fn-1', 'fn-2', 'fn-3'];
 const KEYS = ['k1', 'k2'];
@@ -12,7 +27,7 @@ const LONG_MS = 10 * 60_000;
 const CLAIMS_MAX = 3000;
 
 /** One thing that happens in a random story. Numbers pick one of what is there at the time. */
-type Happening =
+export type Happening =
   | { kind: 'schedule'; fn: number; key: number; priority: number; delayMs: number; singleton: number }
   | { kind: 'claim'; jobsMax: number }
   | { kind: 'answer'; pick: number; shape: number; chain: boolean; version: number; repeat: boolean }
@@ -26,6 +41,7 @@ type Happening =
   | { kind: 'account'; limit: number }
   | { kind: 'state'; fn: number; state: number }
   | { kind: 'collect' }
+  | { kind: 'reconcile'; runsMax: number }
   | { kind: 'expireLeases' };
 
 const small = fc.nat({ max: 30 });
@@ -93,11 +109,20 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('state' as const), fn: fc.nat({ max: 2 }), state: fc.nat({ max: 2 }) }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('collect' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('reconcile' as const), runsMax: fc.constantFrom(1, 3, 100) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('expireLeases' as const) }) },
 );
 
+/** What may happen in a story. */
+export function happenings(): fc.Arbitrary<Happening[]> {
+  return fc.array(happening, { minLength: 10, maxLength: 80, size: 'max' });
+}
+
 /** Plays a random story, keeping what executors would know. */
-class Story {
+export class Story {
   readonly #play: Player;
   /** Leases that somebody believes to have. */
   #held: ClaimedJob[] = [];
@@ -107,6 +132,11 @@ class Story {
 
   constructor(play: Player) {
     this.#play = play;
+  }
+
+  async begin(): Promise<void> {
+    for (const fn of FUNCTIONS) await this.setLimits(fn, { keyed: [2, 2], run: 2 });
+    await this.#play.store.setAccountConcurrency(ACCOUNT, 4);
   }
 
   async happen(event: Happening): Promise<void> {
@@ -157,6 +187,12 @@ class Story {
       case 'collect':
         await store.collectGarbage(5);
         return;
+      case 'reconcile': {
+        const { runs, ...repairs } = await this.#play.withoutTrace(() => reconcileAll(store, event.runsMax));
+        expect(repairs).toEqual({ redriven: [], holders: 0, lanes: 0 });
+        expect(runs).toBe((await store.counts()).runs);
+        return;
+      }
       case 'expireLeases':
         await store.expireLeases();
     }
@@ -243,7 +279,7 @@ class Story {
   }
 
   #pause(job: ClaimedJob, name: string, expiresAt: number): { pauseId: string; expiresAt: number } {
-    return { pauseId: `${job.run.runId}-${name}-${job.stackPosition}`, expiresAt };
+    return { pauseId: `${job.run.runId}.${name}-${job.stackPosition}`, expiresAt };
   }
 
   async #setLimits(event: Extract<Happening, { kind: 'limits' }>): Promise<void> {
@@ -295,6 +331,20 @@ class Story {
     }
     await clock.advanceBy(LONG_MS);
     expect(await store.counts()).toMatchObject({ runs: 0, delayed: 0, ready: 0, leased: 0, parkedLanes: 0 });
+    await this.#expectEmpty();
+  }
+
+  /** What ended runs leave expires, and then nothing is left but limits. */
+  async #expectEmpty(): Promise<void> {
+    const { store, clock } = this.#play;
+    while ((await this.#play.drainOutbox()).length > 0);
+    await collectAll(store);
+    expect(findLeftovers(await store.dump())).toEqual([]);
+    await clock.advanceBy(DAY_MS);
+    await collectAll(store);
+    await clock.advanceBy(DAY_MS);
+    await collectAll(store);
+    expect(Object.keys(await store.dump()).filter((key) => !/^(?:sys$|fn\||acct\|)/.test(key))).toEqual([]);
   }
 
   /** A targeted call saves its step; the discovery that follows with nothing else to do ends the run. */
@@ -315,9 +365,7 @@ function fnOf(index: number): string {
 export function describeRandomStories(open: OpenStore, stories: number): void {
   describe('random stories', () => {
     test('keep every invariant and every limit, and leave no run stuck', { timeout: 600_000 }, async () => {
-      const story = fc.asyncProperty(fc.array(happening, { minLength: 10, maxLength: 80, size: 'max' }), (events) =>
-        playStory(open, events),
-      );
+      const story = fc.asyncProperty(happenings(), (events) => playStory(open, events));
 
       await expect(fc.assert(story, { numRuns: stories })).resolves.toBeUndefined();
     });
@@ -329,8 +377,7 @@ async function playStory(open: OpenStore, events: Happening[]): Promise<void> {
   const store = await open({ clock });
   try {
     const story = new Story(new Player(store, clock));
-    for (const fn of FUNCTIONS) await story.setLimits(fn, { keyed: [2, 2], run: 2 });
-    await store.setAccountConcurrency(ACCOUNT, 4);
+    await story.begin();
     for (const event of events) {
       await story.happen(event);
       expect(await store.checkInvariants(), JSON.stringify(event)).toEqual([]);

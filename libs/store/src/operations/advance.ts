@@ -341,9 +341,13 @@ function rememberAnswer(commit: Commit, chained: JobView | undefined): void {
   }
 }
 
-function answerOf(op: Op, runId: string, run: Doc, jobId: string): string | undefined {
-  if (field(run, 'laj') === jobId) return field(run, 'la');
-  return isSet(run, 'dn') ? op.tx.mget(finishedJobsKey(runId), jobId) : undefined;
+/** The parts of the answer given under this lease. A step that was forgotten and planned again has its job's ID again. */
+function answerOf(op: Op, runId: string, run: Doc, lease: Lease): string[] | undefined {
+  const last = field(run, 'laj') === lease.jobId ? field(run, 'la').split(' ') : [];
+  if (last[0] === lease.token) return last;
+  const finished = isSet(run, 'dn') ? op.tx.mget(finishedJobsKey(runId), lease.jobId) : undefined;
+  const parts = (finished ?? '').split(' ');
+  return parts[0] === lease.token ? parts : undefined;
 }
 
 /** A chain ends after a few jobs, when its function is paused, or when a limit was lowered below what is in use. */
@@ -402,10 +406,8 @@ function chainedView(op: Op, runId: string, run: Doc, jobId: string, job: Doc, i
 
 /** The job ended under this token before: the answer of that time, the chained job only while it is still leased. */
 function repeated(op: Op, args: AdvanceArgs, run: Doc): AdvanceResult {
-  const finished = answerOf(op, args.runId, run, args.lease.jobId);
-  if (finished === undefined) return { kind: 'stale' };
-  const parts = finished.split(' ');
-  if (parts[0] !== args.lease.token) return { kind: 'stale' };
+  const parts = answerOf(op, args.runId, run, args.lease);
+  if (parts === undefined) return { kind: 'stale' };
   const nextId = parts.slice(3).join(' ');
   const next = openDoc(op.tx, jobKey(nextId));
   if (next === undefined || args.chain === undefined || field(next, 'tok') !== args.chain.token) {

@@ -35,8 +35,11 @@ export interface ResumeArgs {
 
 /** The same for the pause that is registered under an invoke correlation or a signal. */
 export function resume(tx: Tx, now: number, args: ResumeArgs): ConsumeResult {
-  const pauseId = tx.get(correlationKey(args.kind, args.envId, args.correlationId));
+  const key = correlationKey(args.kind, args.envId, args.correlationId);
+  const pauseId = tx.get(key);
   if (pauseId === undefined) return { kind: 'gone' };
+  // An entry without its pause is damage, and of no use to anybody.
+  if (tx.hget(pauseKey(pauseId), 'run') === undefined) tx.drop(key);
   return consumePause(tx, now, { pauseId, memo: args.memo, memoBytes: args.memoBytes });
 }
 

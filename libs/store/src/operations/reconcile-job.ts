@@ -16,6 +16,7 @@ import {
 } from './keys.ts';
 import { removeFromLane } from './lanes.ts';
 import { int } from './numbers.ts';
+import { removePause } from './pauses.ts';
 import type { Census } from './reconcile-run.ts';
 import { isFirstLook, type Repair } from './repair.ts';
 
@@ -54,6 +55,8 @@ function dropJob(repair: Repair, runId: string, jobId: string, job: Doc): void {
   if (isSet(job, 'lane')) removeFromLane(op, field(job, 'lane'), jobId);
   op.tx.hdrop(jobKey(jobId));
   op.tx.srem(runJobsKey(runId), jobId);
+  const pause = isSet(job, 'pause') ? openDoc(op.tx, pauseKey(field(job, 'pause'))) : undefined;
+  if (pause !== undefined) removePause(op, field(job, 'pause'), pause);
   repair.places += 1;
 }
 

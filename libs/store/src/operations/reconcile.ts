@@ -50,7 +50,7 @@ export function reconcile(tx: Tx, now: number, args: ReconcileArgs): ReconcileRe
     lanes: repair.places,
   };
   if (looked < page.length || page.length >= args.runsMax)
-    result.cursor = whole(at) + '.' + whole(nextScore(page, looked));
+    result.cursor = whole(at) + '.' + whole(nextScore(list, page, looked));
   else if (at + 1 < LISTS.length) result.cursor = whole(at + 1) + '.';
   return result;
 }
@@ -73,8 +73,9 @@ function lookAtPage(repair: Repair, list: string, page: [string, number][]): num
 }
 
 /** Timers may have equal instants: the last ones are looked at again, unless the whole page is of one instant. */
-function nextScore(page: [string, number][], looked: number): number {
+function nextScore(list: string, page: [string, number][], looked: number): number {
   const first = page[0]?.[1] ?? 0;
   const last = page[looked - 1]?.[1] ?? 0;
-  return first < last - 1 ? last - 1 : last;
+  const isUnique = list === PAUSES || list === LANES || list === RUNS;
+  return isUnique || first >= last - 1 ? last : last - 1;
 }

@@ -1,0 +1,218 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { testClock, type TestClock } from '@perdure/testing';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Player, reconcileAll } from '../../contract/player.ts';
+import { happenings, Story, type Happening } from '../../contract/random.contract.ts';
+import { Snapshot } from '../../invariants/snapshot.ts';
+import type { Tx } from '../../operations/tx.ts';
+import type { Store } from '../../store.ts';
+import { openEmbeddedStore } from './embedded-store.ts';
+import { dumpAll, EmbeddedTx } from './embedded-tx.ts';
+import { SqliteTable } from './sqlite-table.ts';
+
+/** A way to break a store: whatever of the kind there is, one is picked. False: there is none. */
+type Damage = (tx: Tx, store: Snapshot, pick: <Item>(items: Iterable<Item>) => Item | undefined) => boolean;
+
+/** Stories in which there was something to damage, for each kind; and others for each of them. */
+const STORIES = Number(process.env.STORIES ?? 8);
+const SKIPS_MAX = 1000;
+
+const BOGUS = 'run999999.d1';
+
+function on<Item>(item: Item | undefined, act: (item: Item) => void): boolean {
+  if (item === undefined) return false;
+  act(item);
+  return true;
+}
+
+/** Lanes that have jobs. */
+function* fullLanes(store: Snapshot): Iterable<string> {
+  for (const [laneId] of store.ids('lane')) yield laneId;
+}
+
+/** [key, member] of each sorted set or set of the kinds. */
+function* members(store: Snapshot, ...kinds: string[]): Iterable<[string, string]> {
+  for (const kind of kinds) {
+    for (const member of store.scores(kind).keys()) yield [kind, member];
+    for (const [, key] of store.ids(kind)) {
+      for (const member of store.set(key) as unknown[]) {
+        yield [key, Array.isArray(member) ? String(member[0]) : String(member)];
+      }
+    }
+  }
+}
+
+/** [key, member] of the sets of a run: `jb`, `pz`, `pg`. */
+function* ofRuns(store: Snapshot, kind: string): Iterable<[string, string]> {
+  for (const [runId] of store.runs()) {
+    for (const member of store.set(`run|${runId}|${kind}`)) yield [`run|${runId}|${kind}`, member];
+  }
+}
+
+function lose(...kinds: string[]): Damage {
+  return (tx, store, pick) => on(pick(members(store, ...kinds)), ([key, member]) => tx.zrem(key, member));
+}
+
+function corrupt(field: string, value: string): Damage {
+  return (tx, store, pick) => on(pick(store.runs()), ([runId]) => tx.hset(`run|${runId}`, { [field]: value }));
+}
+
+const damages: Record<string, Damage> = {
+  'a job is lost': (tx, store, pick) =>
+    on(pick(store.jobs()), ([jobId, job]) => tx.hdrop(`run|${job['run']}|job|${jobId}`)),
+  'a job is lost, and that the run had it': (tx, store, pick) =>
+    on(pick(store.jobs()), ([jobId, job]) => {
+      tx.hdrop(`run|${job['run']}|job|${jobId}`);
+      tx.srem(`run|${job['run']}|jb`, jobId);
+    }),
+  'a run forgets a job': (tx, store, pick) => on(pick(ofRuns(store, 'jb')), ([key, id]) => tx.srem(key, id)),
+  'a job has no state': (tx, store, pick) =>
+    on(pick(store.jobs()), ([jobId, job]) => tx.hset(`run|${job['run']}|job|${jobId}`, { st: '' })),
+  'a job is said to be in another lane': (tx, store, pick) =>
+    on(pick([...store.jobs()].filter(([, job]) => job['st'] === 'R')), ([jobId, job]) =>
+      tx.hset(`run|${job['run']}|job|${jobId}`, { lane: 'fn-1|C||||' }),
+    ),
+  'a lease has no token': (tx, store, pick) =>
+    on(pick([...store.jobs()].filter(([, job]) => job['st'] === 'L')), ([jobId, job]) =>
+      tx.hset(`run|${job['run']}|job|${jobId}`, { tok: '' }),
+    ),
+  'a delayed job is not in due': lose('due'),
+  'a leased job is not in lease': lose('lease'),
+  'a ready job is not in its lane': lose('lane'),
+  'a job is due that is not delayed': (tx, store, pick) =>
+    on(pick(store.jobs()), ([jobId]) => tx.zadd('due', 1, jobId)),
+  'a job has a lease twice': (tx, store, pick) =>
+    on(pick(store.jobs()), ([jobId]) => tx.zadd('lease', 9_000_000_000_000, jobId)),
+  'a job is in a lane in vain': (tx, store, pick) =>
+    on(pick(store.jobs()), ([jobId]) => on(pick(fullLanes(store)), (lane) => tx.zadd(`lane|${lane}`, 1, jobId))),
+  'a timer fires for nothing': (tx) => {
+    tx.zadd('due', 1, BOGUS);
+    tx.zadd('lease', 1, BOGUS);
+    tx.zadd('parked', 1, 'L|fn-1|C|||x|');
+    tx.zadd('parked', 1, 'F|fn-9');
+    return true;
+  },
+  'lists name what is not there': (tx) => {
+    tx.zadd('runs', 1, 'run999999');
+    tx.zadd('pauses', 1, 'run999999.p');
+    tx.zadd('lanes', 1, 'fn-1|C|||x|');
+    return true;
+  },
+  'a counter has lost a holder': (tx, store, pick) =>
+    on(pick(members(store, 'ctr')), ([key, id]) => tx.srem(key, id)),
+  'a counter has a holder too many': (tx, store, pick) =>
+    on(pick(fullLanes(store)), (lane) => {
+      for (const counter of [`f|${lane.split('|')[0]}`, 'a|account-1']) {
+        for (let i = 0; i < 10; i++) tx.sadd(`ctr|${counter}`, `${BOGUS}${i}`);
+      }
+      const [, , , k1, k2, run] = lane.split('|');
+      for (const key of [k1, k2]) if (key) tx.sadd(`ctr|k|${key}`, BOGUS);
+      if (run) tx.sadd(`ctr|r|${run}`, 'run999999');
+    }),
+  'a lane is not where its record says': lose('fr', 'cw', 'parked'),
+  'a lane is not known to be parked': (tx, store, pick) =>
+    on(pick(members(store, 'fp')), ([key, id]) => tx.srem(key, id)),
+  'a baton is lost': (tx, store, pick) => on(pick(members(store, 'bt')), ([key, id]) => tx.srem(key, id)),
+  'a lane has no record': (tx, store, pick) => on(pick(fullLanes(store)), (lane) => tx.hdrop(`li|${lane}`)),
+  'a lane is said to be parked': (tx, store, pick) =>
+    on(pick(fullLanes(store)), (lane) => tx.hset(`li|${lane}`, { par: '1' })),
+  'a lane is not listed': (tx, store, pick) => on(pick(fullLanes(store)), (lane) => tx.zrem('lanes', lane)),
+  'a function is not runnable': lose('ar'),
+  'an account is not runnable': lose('acc'),
+  'a function is said to be parked': (tx, store, pick) =>
+    on(pick(fullLanes(store)), (lane) => tx.hset(`fn|${lane.split('|')[0]}`, { par: '1' })),
+  'an account is said to be parked': (tx, store, pick) =>
+    on(pick(fullLanes(store)), () => tx.hset('acct|account-1', { par: '1' })),
+  'a run is not listed': lose('runs'),
+  'a run counts too many jobs': corrupt('nj', '7'),
+  'a run counts no jobs': corrupt('nj', '0'),
+  'a run counts too many leases': corrupt('nl', '7'),
+  'a run believes that a discovery is queued': corrupt('dq', BOGUS),
+  'a run believes that a discovery is in progress': corrupt('dl', BOGUS),
+  'a run believes that a group is pending': corrupt('grp', '3'),
+  'a group has lost a member': (tx, store, pick) => on(pick(ofRuns(store, 'pg')), ([key, id]) => tx.srem(key, id)),
+  'a pause is lost': (tx, store, pick) => on(pick(store.ids('pz')), ([, key]) => tx.hdrop(key)),
+  'a pause is not listed': lose('pauses'),
+  'a pause is not found': lose('pzs', 'pzq', 'pzx'),
+  'the paths of pauses are lost': (tx, store, pick) => on(pick(store.ids('pzp')), ([, key]) => tx.hdrop(key)),
+  'a run forgets a pause': (tx, store, pick) => on(pick(ofRuns(store, 'pz')), ([key, id]) => tx.srem(key, id)),
+  'a signal is forgotten': (tx, store, pick) => on(pick(store.ids('sig')), ([, key]) => tx.drop(key)),
+  'a dedup key is lost': (tx, store, pick) =>
+    on(pick(store.runs()), ([, run]) => tx.hdrop(`idem|${run['fn']}|${run['dk']}`)),
+  'a singleton is lost': (tx, store, pick) => on(pick(store.ids('sg')), ([, key]) => tx.drop(key)),
+  'the events of a run are lost': (tx, store, pick) =>
+    on(pick(store.runs()), ([runId]) => tx.drop(`run|${runId}|ev`)),
+  'the record of a run is lost': (tx, store, pick) =>
+    on(pick([...store.runs()].filter(([, run]) => !run['sg'])), ([runId]) => tx.hdrop(`run|${runId}`)),
+};
+
+test.each(Object.entries(damages))('%s: reconciling restores every invariant, and every run ends', async (_, damage) => {
+  const story = fc.asyncProperty(happenings(), fc.nat({ max: 1000 }), async (events, pick) => {
+    fc.pre(await playDamaged(events, damage, pick));
+  });
+
+  await expect(fc.assert(story, { numRuns: STORIES, maxSkipsPerRun: SKIPS_MAX })).resolves.toBeUndefined();
+}, 300_000);
+
+/** Answers whether there was anything to damage. */
+async function playDamaged(events: Happening[], damage: Damage, index: number): Promise<boolean> {
+  const path = mkdtempSync(join(tmpdir(), 'perdure-damage-'));
+  const clock = testClock();
+  try {
+    await withStore(path, clock, async (store) => {
+      const story = new Story(new Player(store, clock));
+      await story.begin();
+      for (const event of events) await story.happen(event);
+    });
+    if (!damageFile(path, damage, index)) return false;
+    await withStore(path, clock, (store) => expectRepaired(store, clock));
+    return true;
+  } finally {
+    rmSync(path, { recursive: true });
+  }
+}
+
+async function withStore(path: string, clock: TestClock, use: (store: Store) => Promise<void>): Promise<void> {
+  const store = await openEmbeddedStore({ path, clock });
+  try {
+    await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+function damageFile(path: string, damage: Damage, index: number): boolean {
+  const table = new SqliteTable(join(path, 'store.sqlite'));
+  try {
+    return table.transact(() => {
+      const tx = new EmbeddedTx(table);
+      const store = new Snapshot(dumpAll(table));
+      const isDone = damage(tx, store, (items) => {
+        const all = [...items];
+        return all[index % Math.max(1, all.length)];
+      });
+      // Claims of the new player have the IDs of the old one's.
+      tx.hdrop('wk|w');
+      tx.flush();
+      return isDone;
+    });
+  } finally {
+    table.close();
+  }
+}
+
+async function expectRepaired(store: Store, clock: TestClock): Promise<void> {
+  await reconcileAll(store, 3);
+  // What leads to lost pauses is dropped by whoever comes upon it.
+  await store.findPauses({ envId: 'env-1', event: 'a/resume', anchors: [], pausesMax: 1000 });
+  await store.resume({ envId: 'env-1', kind: 'signal', correlationId: 'sig', memo: 'null' });
+  expect(await store.checkInvariants()).toEqual([]);
+  const stored = await store.dump();
+  await reconcileAll(store, 7);
+  expect(await store.dump()).toEqual(stored);
+  await new Story(new Player(store, clock)).finish();
+  expect(await store.checkInvariants()).toEqual([]);
+}
