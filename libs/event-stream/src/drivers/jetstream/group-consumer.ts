@@ -167,20 +167,36 @@ export class GroupConsumer {
     const replies = held.map((seq) => this.#handedOut.get(seq)?.reply ?? '');
     const last = replies.pop();
     if (last === undefined) return;
-    const { link, declaration } = this.#parts;
+    const { link } = this.#parts;
     const deadline = new Deadline(CONFIRM_MS_MAX);
     try {
       await link.assertConnected(deadline.signal);
       for (const reply of replies) this.#say(reply, what);
       await link.request(last, what, CONFIRM_MS_MAX);
     } catch (error) {
-      // Nobody hears it when the consumer is gone.
-      if (link.isConnected) await declaration.repair();
-      throw error;
+      await this.#dropForgotten(held);
+      if (held.some((seq) => this.#handedOut.has(seq))) throw error;
     } finally {
       deadline.clear();
     }
     for (const seq of held) this.#handedOut.delete(seq);
+  }
+
+  /**
+   * A server that crashed may have forgotten what it had delivered, and one that was emptied has: it answers nothing then,
+   * and delivers it again.
+   */
+  async #dropForgotten(held: number[]): Promise<void> {
+    const { link, declaration, manager, names } = this.#parts;
+    if (!link.isConnected) return;
+    // Nobody hears anything when the consumer is gone.
+    await declaration.repair();
+    try {
+      const { delivered } = await manager.consumers.info(names.main, this.#group);
+      for (const seq of held) if (seq > delivered.stream_seq) this.#handedOut.delete(seq);
+    } catch {
+      // The failure that brought us here is thrown.
+    }
   }
 
   #say(reply: string | undefined, what: string): void {

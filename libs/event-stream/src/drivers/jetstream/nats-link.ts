@@ -22,6 +22,7 @@ export class NatsLink {
   readonly #onChange: (isConnected: boolean) => void;
   readonly #onLost = new Set<() => void>();
   #connected: PromiseWithResolvers<void> | undefined;
+  #isClosing = false;
 
   /** Dials until `waitMs` have passed. Throws STREAM_UNAVAILABLE, at once when the server refuses the credentials. */
   static async open(
@@ -89,6 +90,7 @@ export class NatsLink {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.connection.close();
   }
 
@@ -103,7 +105,7 @@ export class NatsLink {
     if (this.#connected !== undefined) return;
     this.#connected = Promise.withResolvers();
     for (const listener of this.#onLost) listener();
-    this.#onChange(false);
+    if (!this.#isClosing) this.#onChange(false);
   }
 
   #regain(): void {
