@@ -1,5 +1,6 @@
 export type { OpenedHistory } from './drivers/opened-history.ts';
 export { openPgliteHistory, type PgliteHistoryOptions } from './drivers/pglite/pglite-history.ts';
+export { describePostgres, type PostgresDescription } from './drivers/postgres/describe-postgres.ts';
 export {
   migrateHistory,
   openPostgresHistory,

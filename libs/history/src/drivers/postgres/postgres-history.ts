@@ -78,7 +78,8 @@ async function broughtUpToDate(db: Kysely<Tables>, options: MigrateHistoryOption
   }
 }
 
-function openDatabase(options: PoolOptions, limits: PoolLimits): Kysely<Tables> {
+/** Connects with the first statement. */
+export function openDatabase(options: PoolOptions, limits: PoolLimits): Kysely<Tables> {
   // Refused before anything that might print it.
   serverOf(options.url);
   return new Kysely<Tables>({ dialect: new PooledPostgresDialect(new PostgresPool(options, limits)) });

@@ -48,7 +48,7 @@ export function checkServer(server: RedisServer): void {
   }
 }
 
-function parseInfo(text: string): Map<string, string> {
+export function parseInfo(text: string): Map<string, string> {
   const entries = text.split('\r\n').filter((line) => line.includes(':'));
   return new Map(entries.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
 }
