@@ -13,16 +13,21 @@ const INVARIANTS_SHOWN = 10;
 /** Looks at what a deployment holds, through the ports that its servers have. Changes nothing. */
 export async function checkPorts(ports: Ports, { isDeep }: { isDeep: boolean }): Promise<Check[]> {
   const groups = GROUP_NAMES.flatMap((group) => [
-    attempt(`events for the ${group}`, TIMEOUT_MS, () => checkLag(ports, group)),
-    attempt(`dead letters of the ${group}`, TIMEOUT_MS, () => checkDeadLetters(ports, group)),
+    look(`events for the ${group}`, () => checkLag(ports, group)),
+    look(`dead letters of the ${group}`, () => checkDeadLetters(ports, group)),
   ]);
-  return Promise.all([
+  const checks = await Promise.all([
     ...groups,
-    attempt('queue', TIMEOUT_MS, () => checkQueue(ports)),
-    attempt('outbox', TIMEOUT_MS, () => checkOutbox(ports)),
-    attempt('functions', TIMEOUT_MS, () => checkFunctions(ports)),
-    ...(isDeep ? [attempt('invariants', DEEP_MS, () => checkInvariants(ports))] : []),
+    look('queue', () => checkQueue(ports)),
+    look('outbox', () => checkOutbox(ports)),
+    look('functions', () => checkFunctions(ports)),
+    ...(isDeep ? [look('invariants', () => checkInvariants(ports), DEEP_MS)] : []),
   ]);
+  return checks.flat();
+}
+
+function look(name: string, check: () => Promise<Check>, timeoutMs = TIMEOUT_MS): Promise<Check[]> {
+  return attempt(name, timeoutMs, async () => [await check()]);
 }
 
 async function checkLag({ stream }: Ports, group: GroupName): Promise<Check> {

@@ -14,21 +14,15 @@ export function isHealthy(checks: readonly Check[]): boolean {
   return checks.every(({ status }) => status !== 'problem');
 }
 
-/** Runs a check that may fail or hang: either is a problem of its own. */
-export async function attempt(name: string, timeoutMs: number, look: () => Promise<Check>): Promise<Check> {
+/** Looks at something that may fail or hang: either is a problem of its own. */
+export async function attempt(name: string, timeoutMs: number, look: () => Promise<Check[]>): Promise<Check[]> {
+  const problem = (message: string): Check[] => [{ name, status: 'problem', message }];
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Check>((resolve) => {
-    timer = setTimeout(
-      () => resolve({ name, status: 'problem', message: `no answer within ${timeoutMs} ms` }),
-      timeoutMs,
-    );
+  const late = new Promise<Check[]>((resolve) => {
+    timer = setTimeout(() => resolve(problem(`no answer within ${timeoutMs} ms`)), timeoutMs);
   });
-  const found = look().catch((error: unknown): Check => ({
-    name,
-    status: 'problem',
-    message: error instanceof Error ? error.message : String(error),
-  }));
-  const check = await Promise.race([found, late]);
+  const found = look().catch((error: unknown) => problem(error instanceof Error ? error.message : String(error)));
+  const checks = await Promise.race([found, late]);
   clearTimeout(timer);
-  return check;
+  return checks;
 }

@@ -5,8 +5,9 @@ import { PerdureError } from '@perdure/domain';
 import { silentLogger } from '@perdure/telemetry';
 import { describeProblem } from '../config-flags.ts';
 import { readVersion } from '../version.ts';
-import type { Check } from './check.ts';
+import { type Check, isHealthy } from './check.ts';
 import { checkPorts } from './check-ports.ts';
+import { checkServices } from './check-services.ts';
 
 /** Looks at a deployment through its config: whether that is good, its services answer, and what they hold is in order. */
 export async function examine(loaded: LoadedConfig, options: { isDeep: boolean }): Promise<Check[]> {
@@ -17,7 +18,10 @@ export async function examine(loaded: LoadedConfig, options: { isDeep: boolean }
     const message = `there is no data folder at ${config.data.dir} yet: no server has run with this config`;
     return [...checks, { name: 'data folder', status: 'skipped', message }];
   }
-  return [...checks, ...(await checkServices(config, options))];
+  checks.push(...(await checkServices(config)));
+  // Opening would bring tables up to date, as servers do.
+  if (!isHealthy(checks)) return checks;
+  return [...checks, ...(await checkContent(config, options))];
 }
 
 function checkConfig({ notices, ...loaded }: LoadedConfig): Check[] {
@@ -30,13 +34,13 @@ function checkConfig({ notices, ...loaded }: LoadedConfig): Check[] {
   ];
 }
 
-async function checkServices(config: Config, options: { isDeep: boolean }): Promise<Check[]> {
-  const name = 'services';
+async function checkContent(config: Config, options: { isDeep: boolean }): Promise<Check[]> {
+  const name = 'content';
   try {
     // Nobody scrapes a command.
     const opened = await openPorts({ ...config, telemetry: {}, version: readVersion() }, silentLogger);
     try {
-      return [{ name, status: 'ok', message: 'all answer' }, ...(await checkPorts(opened.ports, options))];
+      return await checkPorts(opened.ports, options);
     } finally {
       await opened.close();
     }

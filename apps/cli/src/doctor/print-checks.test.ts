@@ -22,9 +22,7 @@ test('programs get JSON', () => {
 });
 
 test('a check that hangs is a problem', async () => {
-  expect(await attempt('store', 10, () => new Promise(() => undefined))).toEqual({
-    name: 'store',
-    status: 'problem',
-    message: 'no answer within 10 ms',
-  });
+  expect(await attempt('store', 10, () => new Promise(() => undefined))).toEqual([
+    { name: 'store', status: 'problem', message: 'no answer within 10 ms' },
+  ]);
 });
