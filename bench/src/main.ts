@@ -88,6 +88,7 @@ async function withBench(options: Options, work: (bench: Bench) => Promise<Outco
       serverUrl: system.eventUrl,
       processes: system.processes,
       isQuick: options.isQuick,
+      topology: options.topology,
       ...(system.storeCommands && { storeCommands: system.storeCommands }),
       ...(system.addExecutor && { addExecutor: system.addExecutor }),
       ...(startsAlone(options) && { startServer: (dataDir: string) => start(options, dataDir) }),

@@ -1,5 +1,6 @@
 import type { BenchApplication } from '../application/bench-application.ts';
 import type { EventClient } from '../client/event-client.ts';
+import type { Topology } from '../options.ts';
 import type { Figure } from '../report/figure.ts';
 import type { ServerProcess } from '../server/start-system.ts';
 import type { RunningServer } from '../server/start-server.ts';
@@ -15,6 +16,8 @@ export interface Bench {
   /** Commands that the store's server got from its clients so far; absent where there is none. */
   storeCommands?: () => Promise<number>;
   isQuick: boolean;
+  /** Goals differ where events and state cross a network. */
+  topology: Topology;
   /** Starts another server with a data folder of its own; absent when there is no command to start one with. */
   startServer?: (dataDir: string) => Promise<RunningServer>;
   /** Starts one more executor, where roles are processes of their own. */
