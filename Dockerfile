@@ -42,7 +42,8 @@ ENV PATH=/perdure/bin:$PATH \
 USER 1000:1000
 # The data folder of `start` is ./.perdure.
 WORKDIR /data
-VOLUME /data
+# On Fargate a volume has the owner that it has here, and only when it is declared; `docker run --read-only` needs no more.
+VOLUME ["/data", "/tmp"]
 EXPOSE 8288
 
 # Perdure handles signals itself, but Node as PID 1 would not reap the orphans of health checks and debugging shells.

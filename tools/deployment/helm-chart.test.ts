@@ -273,6 +273,15 @@ describeWithHelm('the Helm chart', (helm) => {
     }
   });
 
+  test('the README tells what every value means', () => {
+    const readme = readFileSync(join(CHART, 'README.md'), 'utf8');
+    const values: Record<string, object> = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8'));
+
+    expect(Object.keys(values).filter((name) => !new RegExp(`\`${name}\\b`).test(readme))).toEqual([]);
+    const ours = Object.keys({ ...values['inngest'], ...values['perdure'], ...values['migrations'] });
+    expect(ours.filter((name) => !readme.includes(`.${name}`))).toEqual([]);
+  });
+
   test('a role has the replicas and resources that are its own, else those of all', async () => {
     const resources = { limits: { memory: '4Gi' } };
     const manifests = await render({ replicaCount: 3, roles: { runner: { replicas: 0 }, executor: { resources } } });
