@@ -17,6 +17,8 @@ export {
   type FinalizeArgs,
   type FunctionControl,
   type FunctionLimits,
+  type ListRunsArgs,
+  type RunsPage,
   type LeaseStore,
   type Outbox,
   type OutboxEntry,

@@ -16,11 +16,13 @@ import type {
   Duty,
   FinalizeArgs,
   FunctionLimits,
+  ListRunsArgs,
   OutboxEntry,
   PauseSpec,
   ReconcileResult,
   RunJob,
   RunRecord,
+  RunsPage,
   RunState,
   ScheduleArgs,
   ScheduleResult,
@@ -60,7 +62,7 @@ export class OperationStore implements Store {
 
   schedule(args: ScheduleArgs): Promise<ScheduleResult> {
     checkRunId(args.runId);
-    const { idempotencyKey, rateLimit, singleton, keys, cancelOn, notBefore, ...rest } = args;
+    const { idempotencyKey, rateLimit, singleton, keys, cancelOn, notBefore, steps, ...rest } = args;
     return this.#driver.run('schedule', {
       ...rest,
       notBefore: Math.ceil(notBefore),
@@ -71,6 +73,7 @@ export class OperationStore implements Store {
       ...(rateLimit && { rateLimit: { ...rateLimit, bucket: encodeName(rateLimit.bucket) } }),
       ...(singleton && { singleton: { ...singleton, key: encodeName(singleton.key) } }),
       ...(cancelOn && { cancelOn: cancelOn.map(toNewPause) }),
+      ...(steps && { steps: steps.map(withBytes) }),
     });
   }
 
@@ -263,6 +266,16 @@ export class OperationStore implements Store {
     return job ? toRunJob(jobId, job.fields) : undefined;
   }
 
+  async listRuns(args: ListRunsArgs): Promise<RunsPage> {
+    const { after, isLast, runs } = await this.#driver.run('listRuns', {
+      functionId: args.functionId,
+      after: args.after,
+      looksMax: args.runsMax,
+      withEvents: args.withEvents,
+    });
+    return { runs: asArray(runs), after, isLast };
+  }
+
   counts(): Promise<StoreCounts> {
     return this.#driver.run('counts', undefined);
   }
@@ -345,6 +358,15 @@ function toState(state: StateView): RunState {
   return { events: state.events, steps: Object.fromEntries(asArray(state.steps)), stack: asArray(state.stack) };
 }
 
+/** In the order in which they came. */
+function memosOf(steps: [string, string][], stack: string[]): { hash: string; memo: string }[] {
+  const memos = new Map(asArray(steps));
+  return asArray(stack).flatMap((hash) => {
+    const memo = memos.get(hash);
+    return memo === undefined ? [] : [{ hash, memo }];
+  });
+}
+
 function toClaimedJob(job: JobView): ClaimedJob {
   const { state, ...rest } = job;
   return state === undefined ? rest : { ...rest, state: toState(state) };
@@ -390,7 +412,7 @@ function toScheduledRun(runId: string, record: Readonly<Record<string, string>>)
   return { ...run, status: 'Scheduled', requestVersion: -1, forcePlan: false, stepCount: 0, stateBytes: 0 };
 }
 
-function toOutboxEntry({ seq, entry, run, events }: OutboxView): OutboxEntry {
+function toOutboxEntry({ seq, entry, run, events, steps, stack }: OutboxView): OutboxEntry {
   const at = Number(entry['at']);
   const runId = entry['run'] ?? '';
   switch (entry['kind']) {
@@ -418,6 +440,7 @@ function toOutboxEntry({ seq, entry, run, events }: OutboxView): OutboxEntry {
         ...(run['output'] !== undefined && { output: run['output'] }),
         ...(run['reason'] !== undefined && { reason: run['reason'] }),
         events,
+        ...(steps && stack && { memos: memosOf(steps, stack) }),
         publishesEnd: run['pub'] === '1',
       };
     default:

@@ -6,6 +6,7 @@ import { describeLimits } from './contract/limits.contract.ts';
 import { describePauses } from './contract/pauses.contract.ts';
 import type { OpenStore } from './contract/player.ts';
 import { describeRandomStories } from './contract/random.contract.ts';
+import { describeRuns } from './contract/runs.contract.ts';
 import { describeSchedule } from './contract/schedule.contract.ts';
 
 /** Random stories played; each opens a store of its own. */
@@ -15,6 +16,7 @@ const STORIES = 60;
 export function describeStore(name: string, open: OpenStore): void {
   describe(`store ${name}`, () => {
     describeSchedule(open);
+    describeRuns(open);
     describeJobs(open);
     describeDiscovery(open);
     describePauses(open);

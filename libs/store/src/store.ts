@@ -83,6 +83,13 @@ export interface ScheduleArgs {
   publishesEnd: boolean;
   cancelOn?: PauseSpec[];
   startTimeoutMs?: number;
+  /** Steps that are done from the start, in order: those of the run that is run again. */
+  steps?: { hash: StepHash; memo: string }[];
+  /**
+   * The run is under way with the caller, who holds its start job under this token: a run that an SDK started by itself. When
+   * the lease ends, the platform calls the application.
+   */
+  lease?: { token: LeaseToken; leaseMs: number };
 }
 
 export type ScheduleResult =
@@ -422,6 +429,8 @@ export type OutboxEntry = { seq: number; at: EpochMs } & (
       output?: string;
       reason?: string;
       events: string;
+      /** Its steps in the order in which they were done; absent when there are none. */
+      memos?: { hash: StepHash; memo: string }[];
       publishesEnd: boolean;
     }
   | { kind: 'event'; event: OutboxEvent }
@@ -505,7 +514,27 @@ export interface StoreCounts {
   outbox: number;
 }
 
+export interface ListRunsArgs {
+  functionId: FunctionId;
+  /** `after` of the page before; 0 for the first. */
+  after: number;
+  /** Live runs looked at, of whatever function. */
+  runsMax: number;
+  /** Without them `events` is ''. */
+  withEvents: boolean;
+}
+
+export interface RunsPage {
+  /** Those of the function, in the order of their creation. */
+  runs: { runId: RunId; events: string }[];
+  after: number;
+  /** There are no more so far; runs that are created later come behind `after`. */
+  isLast: boolean;
+}
+
 export interface StoreInspection {
+  /** Live runs of one function, of this cell. Reading changes nothing. */
+  listRuns(args: ListRunsArgs): Promise<RunsPage>;
   findRunJobs(runId: RunId): Promise<RunJob[]>;
   findJob(jobId: JobId): Promise<RunJob | undefined>;
   counts(): Promise<StoreCounts>;

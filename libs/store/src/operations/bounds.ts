@@ -24,11 +24,15 @@ export const OUTBOX_MAX = 1000;
 export const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** Things looked at by one page of a reconciliation, whatever its entries are; one entry may take more. */
 export const RECONCILE_LOOKS_MAX = 2000;
+/** Timers in one page: few have one instant, and one costs little. */
+export const TIMERS_PAGE = 1000;
 /** Holders of a counter, and jobs of a lane, looked at by a reconciliation. */
 export const HOLDERS_CHECKED_MAX = 5000;
 export const LANE_JOBS_CHECKED_MAX = 100;
 /** Lanes whose jobs are counted by one look. */
 export const COUNTED_LANES_MAX = 10_000;
+/** Live runs that one page of a list looks at. */
+export const LIST_RUNS_LOOKS_MAX = 1000;
 /** Pauses answered by one look-up. */
 export const FIND_PAUSES_MAX = 1000;
 

@@ -5,6 +5,7 @@ import { field, intField, isSet, openDoc, type Doc } from './docs.ts';
 import { dropDeadJob, leaveCounter, releaseCapacity, removeDeadJob } from './jobs.ts';
 import {
   endedRunKey,
+  eventsKey,
   finishedJobsKey,
   GARBAGE,
   groupKey,
@@ -18,10 +19,11 @@ import {
   stackKey,
   stepsKey,
 } from './keys.ts';
-import { whole } from './numbers.ts';
+import { int, whole } from './numbers.ts';
 import type { Op } from './op.ts';
 import { appendOutbox } from './outbox.ts';
 import { removePause } from './pauses.ts';
+import type { Tx } from './tx.ts';
 
 export interface RunEnd {
   status: 'Completed' | 'Failed' | 'Cancelled';
@@ -33,7 +35,8 @@ export interface RunEnd {
 /**
  * Makes a live run terminal. Afterwards its record is gone, so that every late operation on it answers 'run-gone'; its
  * end is in the outbox; singleton, counters and leases are exact, and its dedup key is a tombstone. What else it leaves (queued jobs, pauses,
- * memos) does nothing any more and is removed at once when little, else by `collectGarbage`.
+ * memos) does nothing any more and is removed at once when little, else by `collectGarbage`; its memos, which the entry tells,
+ * once that is acknowledged.
  */
 export function endRun(op: Op, runId: string, run: Doc, end: RunEnd): void {
   keepEnd(op, runId, run, end);
@@ -46,8 +49,7 @@ export function closeRun(op: Op, runId: string, run: Doc): void {
   leaveBacklog(op, runId, run);
   if (intField(run, 'nl') > 0) releaseLeases(op, runId, run);
   op.tx.hdrop(runKey(runId));
-  const isSmall = intField(run, 'sl') <= PURGE_INLINE_MAX;
-  if (!isSmall || !purgeRun(op, runId, run, PURGE_INLINE_MAX).isDone) op.tx.zadd(GARBAGE, op.now, runId);
+  if (!purgeRun(op, runId, run, PURGE_INLINE_MAX).isDone) op.tx.zadd(GARBAGE, op.now, runId);
   op.tx.zrem(RUNS, runId);
 }
 
@@ -57,7 +59,11 @@ function keepEnd(op: Op, runId: string, run: Doc, end: RunEnd): void {
   if (end.output !== undefined) record['output'] = end.output;
   if (end.reason !== undefined) record['reason'] = end.reason;
   op.tx.hset(endedRunKey(runId), record);
-  appendOutbox(op, { kind: 'run-ended', run: runId, size: whole(intField(run, 'eb') + (end.outputBytes ?? 0)) });
+  appendOutbox(op, { kind: 'run-ended', run: runId, size: whole(sizeOfEnd(run, end)) });
+}
+
+function sizeOfEnd(run: Doc, end: RunEnd): number {
+  return intField(run, 'eb') + intField(run, 'bytes') + (end.outputBytes ?? 0);
 }
 
 function releaseKeys(op: Op, runId: string, run: Doc): void {
@@ -77,6 +83,20 @@ function releaseLeases(op: Op, runId: string, run: Doc): void {
       op.tx.srem(runJobsKey(runId), jobId);
     }
   }
+}
+
+/** The end of a run was told: its memos go, many of them bit by bit. `told`: its record. */
+export function dropTold(tx: Tx, now: number, runId: string, told: Readonly<Record<string, string>>): void {
+  tx.hdrop(endedRunKey(runId));
+  tx.drop(eventsKey(runId));
+  const steps = int(told['sl']);
+  if (steps > PURGE_INLINE_MAX) tx.zadd(GARBAGE, now, runId);
+  else if (steps > 0) dropMemos(tx, runId);
+}
+
+function dropMemos(tx: Tx, runId: string): void {
+  tx.mdrop(stepsKey(runId));
+  tx.ldrop(stackKey(runId));
 }
 
 /** Removes up to `keysMax` leftovers of an ended run. `run`: its record where that is known, telling what there is. */
@@ -100,10 +120,8 @@ export function purgeRun(
     removed += 1;
   }
   if (removed >= keysMax) return { isDone: false, removed };
-  if (run === undefined || intField(run, 'sl') > 0) {
-    op.tx.mdrop(stepsKey(runId));
-    op.tx.ldrop(stackKey(runId));
-  }
+  // While its end is in the outbox the memos are still to be told.
+  if (run === undefined && op.tx.hget(endedRunKey(runId), 'end') === undefined) dropMemos(op.tx, runId);
   if (run === undefined || isSet(run, 'dn')) op.tx.mdrop(finishedJobsKey(runId));
   if (run === undefined || intField(run, 'grp') > 0) op.tx.sdrop(groupKey(runId));
   return { isDone: true, removed };

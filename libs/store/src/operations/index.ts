@@ -3,6 +3,7 @@ import { checkpoint } from './checkpoint.ts';
 import { claim } from './claim.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { consumePause, resume } from './consume-pause.ts';
+import { listRuns } from './list-runs.ts';
 import { moveCronCursor } from './cron-cursor.ts';
 import { dropDuty, takeDuty } from './duties.ts';
 import { expireLeases } from './expire-leases.ts';
@@ -39,6 +40,7 @@ export const operations = {
   findRunState,
   findRunJobs,
   findJob,
+  listRuns,
   counts,
   collectGarbage,
   expireLeases,

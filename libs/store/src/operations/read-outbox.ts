@@ -1,5 +1,6 @@
 import { ANSWER_BYTES_MAX, OUTBOX_MAX } from './bounds.ts';
-import { endedRunKey, eventsKey, outboxKey, runKey, SYS } from './keys.ts';
+import { dropTold } from './end-run.ts';
+import { endedRunKey, eventsKey, outboxKey, runKey, stackKey, stepsKey, SYS } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import type { Tx } from './tx.ts';
 
@@ -10,6 +11,9 @@ export interface OutboxView {
   /** The run's record: of the live run, of the ended one, or of the skipped one (the entry itself). */
   run: Readonly<Record<string, string>>;
   events: string;
+  /** Of an ended run: its memos as pairs [hash, memo], and the order in which they came. */
+  steps?: [string, string][];
+  stack?: string[];
 }
 
 export interface ReadOutboxArgs {
@@ -52,7 +56,12 @@ function viewEntry(tx: Tx, seq: number, entry: Readonly<Record<string, string>>)
     if (entry['kind'] === 'run-scheduled' || entry['kind'] === 'run-ended') return undefined;
     return { seq, entry, run: {}, events };
   }
-  return { seq, entry, run, events };
+  const view: OutboxView = { seq, entry, run, events };
+  if (entry['kind'] === 'run-ended' && int(run['sl']) > 0) {
+    view.steps = tx.mall(stepsKey(runId));
+    view.stack = tx.lrange(stackKey(runId));
+  }
+  return view;
 }
 
 export interface AckOutboxArgs {
@@ -63,7 +72,7 @@ export interface AckOutboxArgs {
  * Drops entries up to and with `seq`, a bounded number: answers whether there are more. With the entry of its end the
  * last of a run goes.
  */
-export function ackOutbox(tx: Tx, _now: number, args: AckOutboxArgs): boolean {
+export function ackOutbox(tx: Tx, now: number, args: AckOutboxArgs): boolean {
   const head = int(tx.hget(SYS, 'obhead')) + 1;
   const last = Math.min(args.seq, int(tx.hget(SYS, 'obseq')));
   const until = Math.min(last, head + OUTBOX_MAX - 1);
@@ -71,10 +80,7 @@ export function ackOutbox(tx: Tx, _now: number, args: AckOutboxArgs): boolean {
     const key = outboxKey(whole(seq));
     const entry = tx.hgetall(key) ?? {};
     const runId = entry['run'] ?? '';
-    if (entry['kind'] === 'run-ended') {
-      tx.hdrop(endedRunKey(runId));
-      tx.drop(eventsKey(runId));
-    }
+    if (entry['kind'] === 'run-ended') dropTold(tx, now, runId, tx.hgetall(endedRunKey(runId)) ?? {});
     tx.hdrop(key);
   }
   if (until >= head) tx.hset(SYS, { obhead: whole(until) });

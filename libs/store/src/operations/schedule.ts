@@ -4,7 +4,8 @@ import { change, field, intField, isSet, newDoc, openDoc, openOrNewDoc, saveDoc,
 import { endRun } from './end-run.ts';
 import { expireAt } from './expiry.ts';
 import { idleFrom, nextTokenAt, rateOf, tatAfter, tokensIn } from './gcra.ts';
-import { enqueueJob } from './jobs.ts';
+import { grantJob } from './dispatch.ts';
+import { enqueueJob, newJobFields, registerJob, type NewJob } from './jobs.ts';
 import {
   backlogKey,
   dedupKey,
@@ -12,6 +13,7 @@ import {
   EXPIRIES,
   functionKey,
   idempotencyKey,
+  jobKey,
   rateLimitKey,
   runKey,
   RUNS,
@@ -24,6 +26,7 @@ import { int, whole } from './numbers.ts';
 import { startOp, type Op } from './op.ts';
 import { appendOutbox, nextOutboxSeq, putOutbox } from './outbox.ts';
 import { createPause, type NewPause } from './pauses.ts';
+import { saveStep, type Memo } from './save-step.ts';
 import type { Tx } from './tx.ts';
 
 export interface ScheduleArgs {
@@ -48,6 +51,8 @@ export interface ScheduleArgs {
   publishesEnd: boolean;
   cancelOn?: NewPause[];
   startTimeoutMs?: number;
+  steps?: Memo[];
+  lease?: { token: string; leaseMs: number };
 }
 
 export type SkipReason = 'FunctionPaused' | 'FunctionDrained' | 'Singleton' | 'FunctionBacklogSizeLimitHit';
@@ -163,7 +168,9 @@ function create(op: Op, fn: Doc, args: ScheduleArgs): ScheduleResult {
   if (isSet(fn, 'bmax')) joinBacklog(op, args.runId, run);
   // Before the start job, which may be claimed as soon as it is there (the operation is one, but reads better so).
   for (const pause of args.cancelOn ?? []) createPause(op, args.runId, run, pause, '', false);
-  enqueueStart(op, args, run);
+  for (const step of args.steps ?? []) saveStep(op, args.runId, run, step, false);
+  if (args.lease === undefined) enqueueStart(op, args, run);
+  else leaseStart(op, args, run, fn, args.lease);
   saveDoc(op.tx, run);
   putOutbox(op, seq, { kind: 'run-scheduled', run: args.runId, size: whole(args.eventsBytes) });
   if (cancelled === '') return { kind: 'created', runId: args.runId };
@@ -235,17 +242,8 @@ function runRecord(op: Op, args: ScheduleArgs): Record<string, string> {
 }
 
 function enqueueStart(op: Op, args: ScheduleArgs, run: Doc): void {
-  const jobId = startJobId(args.runId);
-  change(run, 'dq', jobId);
-  enqueueJob(op, args.runId, run, {
-    jobId,
-    kind: 'start',
-    target: 'step',
-    attemptsMax: args.attemptsMax,
-    at: args.notBefore,
-    isRace: false,
-    pauseId: '',
-  });
+  const job = startJob(args, run);
+  enqueueJob(op, args.runId, run, job);
   if (args.startTimeoutMs === undefined) return;
   enqueueJob(op, args.runId, run, {
     jobId: startTimeoutJobId(args.runId),
@@ -256,4 +254,35 @@ function enqueueStart(op: Op, args: ScheduleArgs, run: Doc): void {
     isRace: false,
     pauseId: '',
   });
+}
+
+/** The run is under way already, with whoever schedules it: it starts with the lease of its start job. */
+function leaseStart(
+  op: Op,
+  args: ScheduleArgs,
+  run: Doc,
+  fn: Doc,
+  { token, leaseMs }: { token: string; leaseMs: number },
+): void {
+  const start = startJob(args, run);
+  const job = newDoc(jobKey(start.jobId));
+  const fields = newJobFields(args.runId, run, start);
+  for (const name of Object.keys(fields)) change(job, name, fields[name] ?? '');
+  registerJob(op, args.runId, run, start);
+  grantJob(op, start.jobId, job, args.runId, run, fn, token, leaseMs);
+  saveDoc(op.tx, job);
+}
+
+function startJob(args: ScheduleArgs, run: Doc): NewJob {
+  const jobId = startJobId(args.runId);
+  change(run, 'dq', jobId);
+  return {
+    jobId,
+    kind: 'start',
+    target: 'step',
+    attemptsMax: args.attemptsMax,
+    at: args.notBefore,
+    isRace: false,
+    pauseId: '',
+  };
 }
