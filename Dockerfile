@@ -37,8 +37,9 @@ COPY --from=build --link /perdure /perdure
 ENV PATH=/perdure/bin:$PATH \
     NODE_ENV=production \
     TZ=UTC \
-    # `dev` would listen on loopback alone, which nobody outside of the container reaches.
-    PERDURE_HOST=0.0.0.0
+    # `dev` would listen on loopback alone, which nobody outside of the container reaches. The weaker one of the two names, so
+    # that whoever sets either has the last word.
+    INNGEST_HOST=0.0.0.0
 USER 1000:1000
 # The data folder of `start` is ./.perdure.
 WORKDIR /data

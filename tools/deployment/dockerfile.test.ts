@@ -59,7 +59,7 @@ describe('what the image holds', () => {
         HOME: '/tmp',
         NODE_ENV: 'production',
         // Where the image's processes listen, and its health check asks.
-        PERDURE_HOST: '0.0.0.0',
+        INNGEST_HOST: '0.0.0.0',
         PERDURE_METRICS_PORT: '0',
         ...env,
       },
