@@ -1,4 +1,4 @@
-import { RECONCILE_LOOKS_MAX } from './bounds.ts';
+import { RECONCILE_LOOKS_MAX, TIMERS_PAGE } from './bounds.ts';
 import { DUE, LANES, LEASES, PARKED, PAUSES, RUNS } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import { startOp } from './op.ts';
@@ -41,7 +41,8 @@ export function reconcile(tx: Tx, now: number, args: ReconcileArgs): ReconcileRe
   const parts = (args.cursor ?? '0.').split('.');
   const at = int(parts[0]);
   const list = LISTS[at] ?? RUNS;
-  const page = parts[1] === '' ? tx.zfirst(list, args.runsMax) : tx.zafter(list, int(parts[1]), args.runsMax);
+  const max = isByInstant(list) ? Math.max(args.runsMax, TIMERS_PAGE) : args.runsMax;
+  const page = parts[1] === '' ? tx.zfirst(list, max) : tx.zafter(list, int(parts[1]), max);
   const looked = lookAtPage(repair, list, page);
   const result: ReconcileResult = {
     runs: list === RUNS ? looked : 0,
@@ -49,7 +50,7 @@ export function reconcile(tx: Tx, now: number, args: ReconcileArgs): ReconcileRe
     holders: repair.holders,
     lanes: repair.places,
   };
-  if (looked < page.length || page.length >= args.runsMax)
+  if (looked < page.length || page.length >= max)
     result.cursor = whole(at) + '.' + whole(nextScore(list, page, looked));
   else if (at + 1 < LISTS.length) result.cursor = whole(at + 1) + '.';
   return result;
@@ -72,10 +73,13 @@ function lookAtPage(repair: Repair, list: string, page: [string, number][]): num
   return looked;
 }
 
-/** Timers may have equal instants: the last ones are looked at again, unless the whole page is of one instant. */
+/** Timers may have equal instants: the last ones are looked at again. Those of one instant beyond a page are left to `claim`. */
 function nextScore(list: string, page: [string, number][], looked: number): number {
   const first = page[0]?.[1] ?? 0;
   const last = page[looked - 1]?.[1] ?? 0;
-  const isUnique = list === PAUSES || list === LANES || list === RUNS;
-  return isUnique || first >= last - 1 ? last : last - 1;
+  return isByInstant(list) && first < last - 1 ? last - 1 : last;
+}
+
+function isByInstant(list: string): boolean {
+  return list === DUE || list === LEASES || list === PARKED;
 }

@@ -171,11 +171,15 @@ export class EmbeddedTx implements Tx {
   zadd(key: string, score: number, member: string): void {
     const id = `${key}${SEPARATOR}Y${member}`;
     const encoded = encodeScore(score);
-    const old = this.#table.get(id);
-    if (old === encoded) return;
-    if (old === undefined) this.#grow('Y', key, 1);
-    else this.#table.remove(`${key}${SEPARATOR}Z${old}${member}`);
-    this.#table.put(id, encoded);
+    const size = this.#size('Y', key);
+    if (this.#table.add(id, encoded)) {
+      this.#sizes.set(key, size + 1);
+    } else {
+      const old = this.#table.get(id);
+      if (old === encoded) return;
+      this.#table.remove(`${key}${SEPARATOR}Z${old}${member}`);
+      this.#table.put(id, encoded);
+    }
     this.#table.put(`${key}${SEPARATOR}Z${encoded}${member}`, '');
   }
 

@@ -27,6 +27,10 @@ export type StoreAction =
   | { kind: 'ack-outbox'; entriesMax: number }
   | { kind: 'collect-garbage'; keysMax: number }
   | { kind: 'expire-leases' }
+  | { kind: 'reconcile'; runsMax: number }
+  | { kind: 'duty'; holder: number; isDropped: boolean; leaseMs: number }
+  | { kind: 'reserve-signal'; name: number; pick: number; instead: number; ms: number }
+  | { kind: 'release-signal'; name: number; pick: number }
   | { kind: 'inspect'; pick: number }
   | { kind: 'pass-time'; ms: number };
 
@@ -125,6 +129,10 @@ export function aStoreAction(): fc.Arbitrary<StoreAction> {
     { weight: 1, arbitrary: action('ack-outbox', { entriesMax: fc.nat({ max: 20 }) }) },
     { weight: 1, arbitrary: action('collect-garbage', { keysMax: fc.nat({ max: 10 }) }) },
     { weight: 1, arbitrary: action('expire-leases', {}) },
+    { weight: 2, arbitrary: action('reconcile', { runsMax: fc.constantFrom(1, 3, 100) }) },
+    { weight: 1, arbitrary: action('duty', { holder: small, isDropped: mostlyNot, leaseMs: milliseconds }) },
+    { weight: 1, arbitrary: action('reserve-signal', { name: small, pick, instead: pick, ms: milliseconds }) },
+    { weight: 1, arbitrary: action('release-signal', { name: small, pick }) },
     { weight: 2, arbitrary: action('inspect', { pick }) },
     { weight: 5, arbitrary: action('pass-time', { ms: fc.oneof(milliseconds, fc.constantFrom(700_000, 90_000_000)) }) },
   );
@@ -267,6 +275,16 @@ export class ActionPlayer {
         return store.collectGarbage(action.keysMax);
       case 'expire-leases':
         return store.expireLeases();
+      case 'reconcile':
+        return this.#reconcile(action.runsMax);
+      case 'duty':
+        return this.#takeDuty(action);
+      case 'reserve-signal':
+        return this.#reserveSignal(action);
+      case 'release-signal':
+        return ifAny(pickOf(this.#pauseIds, action.pick), (pauseId) =>
+          store.releaseSignal({ envId: 'env', signal: `name ${action.name}`, pauseId }),
+        );
       case 'inspect':
         return this.#inspect(action.pick);
       case 'pass-time':
@@ -321,6 +339,35 @@ export class ActionPlayer {
     const last = entries.at(-1);
     if (last !== undefined) await this.#store.ackOutbox(last.seq);
     return entries;
+  }
+
+  async #reconcile(runsMax: number): Promise<unknown> {
+    const pages: unknown[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.#store.reconcile({ runsMax, ...(cursor === undefined ? {} : { cursor }) });
+      pages.push(page);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return pages;
+  }
+
+  #takeDuty({ holder, isDropped, leaseMs }: Extract<StoreAction, { kind: 'duty' }>): Promise<unknown> {
+    const duty = { duty: 'upkeep' as const, holder: `holder ${holder}` };
+    return isDropped ? this.#store.dropDuty(duty) : this.#store.takeDuty({ ...duty, leaseMs });
+  }
+
+  async #reserveSignal(action: Extract<StoreAction, { kind: 'reserve-signal' }>): Promise<unknown> {
+    const pauseId = pickOf(this.#pauseIds, action.pick);
+    const instead = pickOf(this.#pauseIds, action.instead);
+    if (pauseId === undefined || instead === undefined) return 'nothing to pick';
+    const signal = { envId: 'env', signal: `name ${action.name}` };
+    const wanted = { ...signal, pauseId, hash: aHash(action.name), expiresAt: this.#clock.now() + action.ms, instead };
+    return {
+      reserved: await this.#store.reserveSignal(wanted),
+      holder: await this.#store.findSignal(signal),
+      wait: await this.#store.findWait({ pauseId, hash: aHash(action.name) }),
+    };
   }
 
   async #inspect(index: number): Promise<unknown> {
