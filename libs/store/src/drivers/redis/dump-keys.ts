@@ -10,7 +10,7 @@ export async function dumpKeys(library: RedisLibrary): Promise<Record<string, un
   const contents = new Map<string, unknown>();
   let cursor = '0';
   do {
-    const args: DumpPageArgs = { cursor };
+    const args: DumpPageArgs = { cursor, prefix: library.prefix };
     const page = (await library.call('dumpPage', args)) as { cursor: string; keys: DumpedKey[] };
     for (const dumped of page.keys) contents.set(dumped.key, contentOf(dumped));
     cursor = page.cursor;

@@ -20,7 +20,7 @@ import { parseRedisUrl } from './redis-url.ts';
  * answer and, at the end, every key must be equal.
  */
 describeWithService('redis', 'the commands of operations', ({ url }) => {
-  const library = compileLibrary(join(import.meta.dirname, 'lua/tx-player.ts'));
+  const library = compileLibrary(join(import.meta.dirname, 'lua/tx-player-library.ts'));
   let nodes: RedisNodes;
 
   beforeAll(async () => {

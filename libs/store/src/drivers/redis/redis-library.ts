@@ -40,6 +40,11 @@ export class RedisLibrary {
     this.#clock = args.clock;
   }
 
+  /** In front of each key of the cell. */
+  get prefix(): string {
+    return this.#cell.prefix;
+  }
+
   /** Answers what the operation answers. A call whose outcome is unknown is repeated with the same arguments. */
   async call(operation: string, args: unknown): Promise<unknown> {
     const call: (string | Buffer)[] = [this.#library.name, '1', this.#cell.prefix, operation, packArguments(args)];

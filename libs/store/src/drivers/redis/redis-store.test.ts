@@ -114,7 +114,7 @@ describeWithService('redis', 'what is special to the Redis driver', () => {
   });
 
   test('two versions of the operations run side by side', async () => {
-    const other = compileLibrary(join(import.meta.dirname, 'lua/tx-player.ts'));
+    const other = compileLibrary(join(import.meta.dirname, 'lua/tx-player-library.ts'));
     const nodes = openRedisNodes(parseRedisUrl(server.url));
     const player = new RedisLibrary({ cell: new RedisCell({ name: 'other', nodes }), library: other });
     await withStore(server.url, async (store) => {

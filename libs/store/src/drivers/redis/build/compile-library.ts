@@ -69,7 +69,23 @@ function translate(entry: string): Map<string, string> {
       ),
   });
   if (diagnostics.length > 0) throw new Error(ts.formatDiagnostics(diagnostics, FORMAT));
-  return modules;
+  return new Map([...modules].map(([name, code]) => [name, withLocalFunctions(code)]));
+}
+
+/**
+ * Makes a module's exported functions locals, too, as which it calls them itself: TypeScriptToLua has it look them up in the
+ * table of its exports each time, which took a tenth of the time of operations. The name of an exported function means
+ * nothing else wherever it is called, so that it can be replaced as text.
+ */
+function withLocalFunctions(code: string): string {
+  const names = [...code.matchAll(/^function ____exports\.(\w+)\(/gm)].map(([, name = '']) => name);
+  if (names.length === 0) return code;
+  const own = new RegExp(`\\b____exports\\.(${names.join('|')})\\b`, 'g');
+  const exported = names.map((name) => `____exports.${name} = ${name}\n`).join('');
+  return code
+    .replace(own, '$1')
+    .replace('local ____exports = {}\n', `local ____exports = {}\nlocal ${names.join(', ')}\n`)
+    .replace(/return ____exports\n$/, `${exported}return ____exports\n`);
 }
 
 function isOurs(path: string): boolean {

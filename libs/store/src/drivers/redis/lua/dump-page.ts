@@ -1,5 +1,3 @@
-import { luaTx } from './lua-tx.ts';
-
 declare const redis: {
   call(this: void, command: 'SCAN', ...args: (string | number)[]): [string, string[]];
   call(this: void, command: 'TYPE', key: string): { ok: string };
@@ -10,6 +8,8 @@ declare const redis: {
 const SCAN_COUNT = 1000;
 
 export interface DumpPageArgs {
+  /** The cell's. */
+  prefix: string;
   /** '0' for the first page, then what the page before answered; the last page answers '0'. */
   cursor: string;
 }
@@ -24,13 +24,13 @@ export interface DumpedKey {
 
 /** A page of the cell's keys with their contents. A key that exists throughout comes on at least one page. */
 export function dumpPage(_tx: unknown, _now: number, args: DumpPageArgs): { cursor: string; keys: DumpedKey[] } {
-  const pattern = escapeGlob(luaTx.prefix) + '*';
+  const pattern = escapeGlob(args.prefix) + '*';
   const [cursor, names] = redis.call('SCAN', args.cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
   const keys: DumpedKey[] = [];
   for (const name of names) {
     const type = redis.call('TYPE', name).ok;
     const content = contentOf(name, type);
-    if (content !== undefined) keys.push({ key: name.substring(luaTx.prefix.length), type, content });
+    if (content !== undefined) keys.push({ key: name.substring(args.prefix.length), type, content });
   }
   return { cursor, keys };
 }

@@ -18,147 +18,153 @@ const UNPACKED_MAX = 1000;
  */
 const SORTED_MAX = 1000;
 
-/** `Tx` over the commands of Redis. There is one: calls of a Redis server do not overlap. */
-export interface LuaTx extends Tx {
-  /** Stands in front of each key: the cell's. */
-  prefix: string;
+const { call } = redis;
+
+/** Stands in front of each key: the cell's of the call that runs. */
+let prefix = '';
+
+/** Before each operation. */
+export function useCell(cellPrefix: string): void {
+  prefix = cellPrefix;
 }
 
-export const luaTx: LuaTx = {
-  prefix: '',
-
+/** `Tx` over the commands of Redis. There is one: calls of a Redis server do not overlap. */
+export const luaTx: Tx = {
   hget(key, field) {
-    return valueOf(redis.call('HGET', this.prefix + key, field));
+    return valueOf(call('HGET', prefix + key, field));
   },
   hgetall(key) {
-    const flat = redis.call<string[]>('HGETALL', this.prefix + key);
-    if (flat.length === 0) return undefined;
+    const flat = call<string[]>('HGETALL', prefix + key);
+    const length = flat.length;
+    if (length === 0) return undefined;
     const fields: Record<string, string> = {};
-    for (let i = 0; i < flat.length; i += 2) fields[flat[i]!] = flat[i + 1]!;
+    for (let i = 0; i < length; i += 2) fields[flat[i]!] = flat[i + 1]!;
     return fields;
   },
   hset(key, fields) {
+    // By index: what `push` is compiled to makes a table of its arguments.
     let flat: string[] = [];
+    let length = 0;
     for (const field in fields) {
-      flat.push(field, fields[field]!);
-      if (flat.length >= UNPACKED_MAX) {
-        redis.call('HSET', this.prefix + key, ...flat);
+      flat[length] = field;
+      flat[length + 1] = fields[field]!;
+      length += 2;
+      if (length >= UNPACKED_MAX) {
+        call('HSET', prefix + key, ...flat);
         flat = [];
+        length = 0;
       }
     }
-    if (flat.length > 0) redis.call('HSET', this.prefix + key, ...flat);
+    if (length > 0) call('HSET', prefix + key, ...flat);
   },
   hincr(key, field, by) {
-    return redis.call('HINCRBY', this.prefix + key, field, by);
+    return call('HINCRBY', prefix + key, field, by);
   },
   hdel(key, field) {
-    redis.call('HDEL', this.prefix + key, field);
+    call('HDEL', prefix + key, field);
   },
 
   mget(key, field) {
-    return valueOf(redis.call('HGET', this.prefix + key, field));
+    return valueOf(call('HGET', prefix + key, field));
   },
   mhas(key, field) {
-    return redis.call('HEXISTS', this.prefix + key, field) === 1;
+    return call('HEXISTS', prefix + key, field) === 1;
   },
   mset(key, field, value) {
-    redis.call('HSET', this.prefix + key, field, value);
+    call('HSET', prefix + key, field, value);
   },
   madd(key, field, value) {
-    return redis.call('HSETNX', this.prefix + key, field, value) === 1;
+    return call('HSETNX', prefix + key, field, value) === 1;
   },
   mdel(key, field) {
-    redis.call('HDEL', this.prefix + key, field);
+    call('HDEL', prefix + key, field);
   },
   mall(key) {
-    const flat = redis.call<string[]>('HGETALL', this.prefix + key);
+    const flat = call<string[]>('HGETALL', prefix + key);
+    const length = flat.length;
     const entries: [string, string][] = [];
-    for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, flat[i + 1]!]);
+    for (let i = 0; i < length; i += 2) entries[i / 2] = [flat[i]!, flat[i + 1]!];
     return entries;
   },
 
   get(key) {
-    return valueOf(redis.call('GET', this.prefix + key));
+    return valueOf(call('GET', prefix + key));
   },
   has(key) {
-    return redis.call('EXISTS', this.prefix + key) === 1;
+    return call('EXISTS', prefix + key) === 1;
   },
   set(key, value) {
-    redis.call('SET', this.prefix + key, value);
+    call('SET', prefix + key, value);
   },
 
   sadd(key, member) {
-    return redis.call('SADD', this.prefix + key, member) === 1;
+    return call('SADD', prefix + key, member) === 1;
   },
   srem(key, member) {
-    return redis.call('SREM', this.prefix + key, member) === 1;
+    return call('SREM', prefix + key, member) === 1;
   },
   scard(key) {
-    return redis.call('SCARD', this.prefix + key);
+    return call('SCARD', prefix + key);
   },
   smembers(key, max) {
     if (max <= 0) return [];
-    const isLarge = redis.call<number>('SCARD', this.prefix + key) > SORTED_MAX;
-    if (isLarge && max <= SORTED_MAX) return redis.call('SRANDMEMBER', this.prefix + key, max);
-    const members = redis.call<string[]>('SMEMBERS', this.prefix + key);
+    const isLarge = call<number>('SCARD', prefix + key) > SORTED_MAX;
+    if (isLarge && max <= SORTED_MAX) return call('SRANDMEMBER', prefix + key, max);
+    const members = call<string[]>('SMEMBERS', prefix + key);
     table.sort(members);
     return members.length > max ? members.slice(0, max) : members;
   },
   sismember(key, member) {
-    return redis.call('SISMEMBER', this.prefix + key, member) === 1;
+    return call('SISMEMBER', prefix + key, member) === 1;
   },
 
   zadd(key, score, member) {
-    redis.call('ZADD', this.prefix + key, score, member);
+    call('ZADD', prefix + key, score, member);
   },
   zrem(key, member) {
-    return redis.call('ZREM', this.prefix + key, member) === 1;
+    return call('ZREM', prefix + key, member) === 1;
   },
   zscore(key, member) {
-    const score = redis.call<string | false>('ZSCORE', this.prefix + key, member);
+    const score = call<string | false>('ZSCORE', prefix + key, member);
     return score === false ? undefined : tonumber(score);
   },
   zcard(key) {
-    return redis.call('ZCARD', this.prefix + key);
+    return call('ZCARD', prefix + key);
   },
   zfirst(key, max) {
     if (max <= 0) return [];
-    return scored(redis.call('ZRANGE', this.prefix + key, 0, max - 1, 'WITHSCORES'));
+    return scored(call('ZRANGE', prefix + key, 0, max - 1, 'WITHSCORES'));
   },
   zupto(key, score, max) {
     const to = string.format('%.17g', score);
-    return scored(
-      redis.call('ZRANGEBYSCORE', this.prefix + key, '-inf', to, 'WITHSCORES', 'LIMIT', 0, Math.max(0, max)),
-    );
+    return scored(call('ZRANGEBYSCORE', prefix + key, '-inf', to, 'WITHSCORES', 'LIMIT', 0, Math.max(0, max)));
   },
   zafter(key, score, max) {
     const above = '(' + string.format('%.17g', score);
-    return scored(
-      redis.call('ZRANGEBYSCORE', this.prefix + key, above, '+inf', 'WITHSCORES', 'LIMIT', 0, Math.max(0, max)),
-    );
+    return scored(call('ZRANGEBYSCORE', prefix + key, above, '+inf', 'WITHSCORES', 'LIMIT', 0, Math.max(0, max)));
   },
 
   lput(key, _index, value) {
-    redis.call('RPUSH', this.prefix + key, value);
+    call('RPUSH', prefix + key, value);
   },
   lrange(key) {
-    return redis.call('LRANGE', this.prefix + key, 0, -1);
+    return call('LRANGE', prefix + key, 0, -1);
   },
 
   hdrop(key) {
-    redis.call('DEL', this.prefix + key);
+    call('DEL', prefix + key);
   },
   mdrop(key) {
-    redis.call('UNLINK', this.prefix + key);
+    call('UNLINK', prefix + key);
   },
   drop(key) {
-    redis.call('DEL', this.prefix + key);
+    call('DEL', prefix + key);
   },
   sdrop(key) {
-    redis.call('UNLINK', this.prefix + key);
+    call('UNLINK', prefix + key);
   },
   ldrop(key) {
-    redis.call('UNLINK', this.prefix + key);
+    call('UNLINK', prefix + key);
   },
 };
 
@@ -167,7 +173,8 @@ function valueOf(reply: string | false): string | undefined {
 }
 
 function scored(flat: string[]): [string, number][] {
+  const length = flat.length;
   const entries: [string, number][] = [];
-  for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, tonumber(flat[i + 1]!)]);
+  for (let i = 0; i < length; i += 2) entries[i / 2] = [flat[i]!, tonumber(flat[i + 1]!)];
   return entries;
 }

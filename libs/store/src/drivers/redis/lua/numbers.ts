@@ -6,7 +6,8 @@ declare const string: { format(this: void, format: string, value: number): strin
 declare function tonumber(this: void, text: string): number;
 
 export function whole(n: number): string {
-  return string.format('%.0f', n);
+  // Not '%.0f', which formats a double: this is several times as fast, and exact for all whole numbers.
+  return string.format('%d', n);
 }
 
 export function int(text: string | undefined): number {

@@ -1,5 +1,5 @@
 import type { Tx } from '../../../operations/tx.ts';
-import { luaTx } from './lua-tx.ts';
+import { luaTx, useCell } from './lua-tx.ts';
 
 declare const redis: { call(this: void, command: 'TIME'): [string, string] };
 declare const cmsgpack: {
@@ -15,7 +15,7 @@ export type Operation = (tx: Tx, now: number, args: never) => unknown;
  * name, the operation's arguments as MessagePack and, in tests only, the instant to take for now. Answers MessagePack.
  */
 export function runOperation(operations: Record<string, Operation>, keys: string[], args: string[]): string {
-  luaTx.prefix = keys[0]!;
+  useCell(keys[0]!);
   const operation = operations[args[0]!]!;
   // A value of its own: what answers nothing at all would give `pack` no argument.
   const result = operation(luaTx, instantOf(args[2]), cmsgpack.unpack(args[1]!));

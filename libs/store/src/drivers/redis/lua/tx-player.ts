@@ -1,6 +1,4 @@
 import type { Tx } from '../../../operations/tx.ts';
-import { dumpPage } from './dump-page.ts';
-import { runOperation } from './run-operation.ts';
 
 /** One command of `Tx` as data, for tests that play the same commands on several implementations. */
 export interface TxCall {
@@ -26,11 +24,6 @@ export function play(tx: Tx, _now: number, calls: TxCall[]): TxAnswer[] {
   const answers: TxAnswer[] = [];
   for (const call of calls) answers.push({ answer: commands[call.command]!(tx, call) });
   return answers;
-}
-
-/** What a library made of this module does. */
-export function run(keys: string[], args: string[]): string {
-  return runOperation({ play, dumpPage }, keys, args);
 }
 
 const commands: Record<string, (tx: Tx, call: TxCall) => unknown> = {
