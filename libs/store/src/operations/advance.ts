@@ -19,6 +19,7 @@ import {
 import {
   accountKey,
   correlationKey,
+  eventsKey,
   finishedJobsKey,
   functionKey,
   jobKey,
@@ -354,6 +355,8 @@ function answerOf(op: Op, runId: string, run: Doc, lease: Lease): string[] | und
 function mayChain(commit: Commit): boolean {
   const { op, args, run, job } = commit;
   if (args.chain === undefined || intField(job, 'chn') >= CHAIN_MAX) return false;
+  // Without its events the run cannot go on: the claim of its next job ends it.
+  if (!holdsState(commit) && !op.tx.has(eventsKey(commit.runId))) return false;
   const fn = openOrNewDoc(op.tx, functionKey(field(run, 'fn')));
   if (field(fn, 'state') === 'paused') return false;
   const accountLowered = int(op.tx.hget(accountKey(field(run, 'acct')), 'low'));

@@ -19,6 +19,7 @@ import {
   roomIn,
 } from './counters.ts';
 import { changeInt, field, intField, isSet, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
+import { endLostRun } from './end-run.ts';
 import { grantJob, viewJob, viewState, type JobView } from './dispatch.ts';
 import { expireAt } from './expiry.ts';
 import { idleFrom, nextTokenAt, rateOf, tatAfter, tokensIn, type Rate } from './gcra.ts';
@@ -315,7 +316,12 @@ function grantReady(op: Op, grants: Grants, visit: Visit, jobId: string, job: Do
   grantJob(op, jobId, job, runId, run, visit.fn, token, grants.args.leaseMs);
   saveDoc(op.tx, job);
   saveDoc(op.tx, run);
-  grants.jobs.push(claimedJob(op, jobId, job, run));
+  const view = claimedJob(op, jobId, job, run);
+  if (view.state?.events === '') {
+    endLostRun(op, runId, run);
+    return;
+  }
+  grants.jobs.push(view);
   grants.bytes += intField(run, 'bytes') + intField(run, 'eb');
 }
 

@@ -43,6 +43,14 @@ export function endRun(op: Op, runId: string, run: Doc, end: RunEnd): void {
   closeRun(op, runId, run);
 }
 
+const STATE_LOST_OUTPUT = '{"name":"StateLost","message":"The events that started this run are lost.","stack":""}';
+
+/** Nothing can be called without the events that started the run. */
+export function endLostRun(op: Op, runId: string, run: Doc): void {
+  op.tx.set(eventsKey(runId), '[]');
+  endRun(op, runId, run, { status: 'Failed', output: STATE_LOST_OUTPUT, reason: 'StateLost' });
+}
+
 /** What follows once the end is in the outbox. The list of live runs is left last, so that `reconcile` can finish it. */
 export function closeRun(op: Op, runId: string, run: Doc): void {
   releaseKeys(op, runId, run);

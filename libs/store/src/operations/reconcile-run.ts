@@ -3,7 +3,7 @@ import { joinBacklog } from './backlog.ts';
 import { runCounter } from './counters.ts';
 import { requestDiscovery } from './discovery.ts';
 import { change, changeInt, field, intField, isSet, openDoc, saveDoc, type Doc } from './docs.ts';
-import { closeRun, endRun, purgeRun } from './end-run.ts';
+import { closeRun, endLostRun, purgeRun } from './end-run.ts';
 import { enqueueJob } from './jobs.ts';
 import {
   counterKey,
@@ -26,9 +26,6 @@ import {
 import { whole } from './numbers.ts';
 import { reconcileJob } from './reconcile-job.ts';
 import type { Repair } from './repair.ts';
-
-const STATE_LOST_OUTPUT =
-  '{"name":"StateLost","message":"The events that this run was started by are lost.","stack":""}';
 
 /** What the jobs of a run are, counted anew. */
 export interface Census {
@@ -55,8 +52,7 @@ export function reconcileRun(repair: Repair, runId: string): void {
   } else if (op.tx.has(eventsKey(runId))) {
     reconcileLiveRun(repair, runId, run);
   } else {
-    op.tx.set(eventsKey(runId), '[]');
-    endRun(op, runId, run, { status: 'Failed', output: STATE_LOST_OUTPUT, reason: 'StateLost' });
+    endLostRun(op, runId, run);
     repair.places += 1;
   }
 }

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { testClock, type TestClock } from '@perdure/testing';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { Player, reconcileAll } from '../../contract/player.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { LEASE_MS, Player, reconcileAll, save } from '../../contract/player.ts';
 import { happenings, Story, type Happening } from '../../contract/random.contract.ts';
 import { Snapshot } from '../../invariants/snapshot.ts';
 import type { Tx } from '../../operations/tx.ts';
@@ -17,7 +17,7 @@ import { SqliteTable } from './sqlite-table.ts';
 type Damage = (tx: Tx, store: Snapshot, pick: <Item>(items: Iterable<Item>) => Item | undefined) => boolean;
 
 /** Stories in which there was something to damage, for each kind; and others for each of them. */
-const STORIES = Number(process.env.STORIES ?? 8);
+const STORIES = 8;
 const SKIPS_MAX = 1000;
 
 const BOGUS = 'run999999.d1';
@@ -101,8 +101,7 @@ const damages: Record<string, Damage> = {
     tx.zadd('lanes', 1, 'fn-1|C|||x|');
     return true;
   },
-  'a counter has lost a holder': (tx, store, pick) =>
-    on(pick(members(store, 'ctr')), ([key, id]) => tx.srem(key, id)),
+  'a counter has lost a holder': (tx, store, pick) => on(pick(members(store, 'ctr')), ([key, id]) => tx.srem(key, id)),
   'a counter has a holder too many': (tx, store, pick) =>
     on(pick(fullLanes(store)), (lane) => {
       for (const counter of [`f|${lane.split('|')[0]}`, 'a|account-1']) {
@@ -143,19 +142,51 @@ const damages: Record<string, Damage> = {
   'a dedup key is lost': (tx, store, pick) =>
     on(pick(store.runs()), ([, run]) => tx.hdrop(`idem|${run['fn']}|${run['dk']}`)),
   'a singleton is lost': (tx, store, pick) => on(pick(store.ids('sg')), ([, key]) => tx.drop(key)),
-  'the events of a run are lost': (tx, store, pick) =>
-    on(pick(store.runs()), ([runId]) => tx.drop(`run|${runId}|ev`)),
+  'the events of a run are lost': (tx, store, pick) => on(pick(store.runs()), ([runId]) => tx.drop(`run|${runId}|ev`)),
   'the record of a run is lost': (tx, store, pick) =>
     on(pick([...store.runs()].filter(([, run]) => !run['sg'])), ([runId]) => tx.hdrop(`run|${runId}`)),
 };
 
-test.each(Object.entries(damages))('%s: reconciling restores every invariant, and every run ends', async (_, damage) => {
-  const story = fc.asyncProperty(happenings(), fc.nat({ max: 1000 }), async (events, pick) => {
-    fc.pre(await playDamaged(events, damage, pick));
-  });
+test.each(Object.entries(damages))(
+  '%s: reconciling restores every invariant, and every run ends',
+  async (_, damage) => {
+    const story = fc.asyncProperty(happenings(), fc.nat({ max: 1000 }), async (events, pick) => {
+      fc.pre(await playDamaged(events, damage, pick));
+    });
 
-  await expect(fc.assert(story, { numRuns: STORIES, maxSkipsPerRun: SKIPS_MAX })).resolves.toBeUndefined();
-}, 300_000);
+    await expect(fc.assert(story, { numRuns: STORIES, maxSkipsPerRun: SKIPS_MAX })).resolves.toBeUndefined();
+  },
+  300_000,
+);
+
+test('a run whose events are lost ends when its next job is claimed, chained or not', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'perdure-damage-'));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  const clock = testClock();
+  const job = await withStore(path, clock, async (store) => {
+    const play = new Player(store, clock);
+    const leased = await play.start();
+    await play.create();
+    return leased;
+  });
+  for (const index of [0, 1]) damageFile(path, damages['the events of a run are lost']!, index);
+
+  await withStore(path, clock, async (store) => {
+    const play = new Player(store, clock);
+    const chain = { token: 't', leaseMs: LEASE_MS, knownStack: -1 };
+    expect(await play.advance(job, { saves: [save('a')], chain })).toEqual({ kind: 'advanced', hasReady: true });
+
+    expect((await store.claim({ workerId: 'x', claimId: 'x', jobsMax: 10, leaseMs: LEASE_MS })).jobs).toEqual([]);
+
+    expect(await store.counts()).toMatchObject({ runs: 0, ready: 0, leased: 0 });
+    const ends = (await play.drainOutbox()).filter((entry) => entry.kind === 'run-ended');
+    expect(ends.map((end) => [end.status, end.reason, end.events])).toEqual([
+      ['Failed', 'StateLost', '[]'],
+      ['Failed', 'StateLost', '[]'],
+    ]);
+    expect(await store.checkInvariants()).toEqual([]);
+  });
+});
 
 /** Answers whether there was anything to damage. */
 async function playDamaged(events: Happening[], damage: Damage, index: number): Promise<boolean> {
@@ -175,10 +206,14 @@ async function playDamaged(events: Happening[], damage: Damage, index: number): 
   }
 }
 
-async function withStore(path: string, clock: TestClock, use: (store: Store) => Promise<void>): Promise<void> {
+async function withStore<Result>(
+  path: string,
+  clock: TestClock,
+  use: (store: Store) => Promise<Result>,
+): Promise<Result> {
   const store = await openEmbeddedStore({ path, clock });
   try {
-    await use(store);
+    return await use(store);
   } finally {
     await store.close();
   }
