@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { DEFAULT_ENV_ID, encodeUlid, type EpochMs, type Event, type RunStatus } from '@perdure/domain';
+import { DEFAULT_ENV_ID, encodeUlid, type EpochMs, type Event, type JsonObject, type RunStatus } from '@perdure/domain';
 import { anEvent, TEST_START_AT } from '@perdure/testing';
 
-import type { EventOutcomeRecord, EventRecord, History, HistoryBatch, RunHistory } from './history.ts';
+import type { EventOutcomeRecord, EventRecord, History, HistoryBatch, MetadataRecord, RunHistory } from './history.ts';
 
 /** Opens an empty history; what was opened before is closed. */
 export type OpenHistory = () => Promise<History>;
@@ -35,6 +35,10 @@ function aRun(facts: Partial<RunHistory> = {}): RunHistory {
     scheduledAt: AT,
     ...facts,
   };
+}
+
+function anUpdate(runId: string, values: JsonObject = { a: 1 }): MetadataRecord {
+  return { id: aUlid(AT), runId, target: { step_id: 's' }, kind: 'userland.x', op: 'merge', values, at: AT };
 }
 
 /** What every driver of history must show. */
@@ -618,6 +622,86 @@ export function describeHistory(name: string, open: OpenHistory): void {
         expect(dropped).toBe(120);
         expect(await history.deleteOlderThan(AT + 1, 10)).toBe(0);
         expect(await list()).toEqual([]);
+      });
+    });
+
+    describe('what runs came to', () => {
+      test('memos are found for the run that ended with them, and not in its row', async () => {
+        const run = aRun();
+        const ended: RunHistory = { ...run, status: 'Failed', endedAt: AT + 1, memos: '[["a","1\\u0000"]]' };
+
+        await history.record({ runs: [ended, run] });
+        await history.record({ runs: [{ ...ended, memos: 'later' }] });
+
+        expect(await history.findMemos(run.runId)).toBe(ended.memos);
+        expect(await history.findRun(run.runId)).not.toHaveProperty('memos');
+        expect(await history.findMemos(aUlid(AT))).toBeUndefined();
+      });
+
+      test('they go with the run', async () => {
+        const run = aRun({ status: 'Completed', endedAt: AT, memos: '[]' });
+        const span = { traceId: 't', spanId: 's', runId: run.runId, span: {}, receivedAt: AT };
+        await history.record({ runs: [run], metadata: [anUpdate(run.runId)], spans: [span] });
+
+        await history.deleteOlderThan(AT + 1, 100);
+
+        expect(await history.findMemos(run.runId)).toBeUndefined();
+        expect(await history.listMetadata(run.runId)).toEqual([]);
+        expect(await history.listSpans(run.runId)).toEqual([]);
+      });
+    });
+
+    describe('runs of a function', () => {
+      test('are listed by their IDs, of the statuses and the time that are asked for', async () => {
+        const functionId = '33333333-3333-5333-9333-333333333333';
+        const runs = [10, 20, 30, 40].map((ms) =>
+          aRun({ functionId, scheduledAt: AT + ms, status: 'Failed', endedAt: AT + ms }),
+        );
+        const [, second, third] = runs as [RunHistory, RunHistory, RunHistory, RunHistory];
+        await history.record({
+          runs: [...runs, aRun({ functionId, scheduledAt: AT + 25 }), aRun({ scheduledAt: AT + 25, status: 'Failed' })],
+        });
+        const query = {
+          functionId,
+          statuses: ['Failed', 'Cancelled'] as RunStatus[],
+          from: encodeUlid(AT + 20, new Uint8Array(10)),
+          until: encodeUlid(AT + 40, new Uint8Array(10)),
+          runsMax: 1,
+        };
+
+        const page = await history.listRunsOfFunction(query);
+        const next = await history.listRunsOfFunction({ ...query, cursor: second.runId, runsMax: 10 });
+
+        expect(page.map(({ runId }) => runId)).toEqual([second.runId]);
+        expect(next.map(({ runId }) => runId)).toEqual([third.runId]);
+      });
+    });
+
+    describe('what applications tell beside', () => {
+      test('metadata is listed in its order, once however often it was recorded, and its bytes are counted', async () => {
+        const { runId } = aRun();
+        const [first, second] = [anUpdate(runId, { q: 'ä' }), anUpdate(runId, {})] as const;
+
+        await history.record({ metadata: [second, first] });
+        await history.record({ metadata: [first] });
+
+        expect(await history.listMetadata(runId)).toEqual([first, second]);
+        expect(await history.countMetadataBytes(runId)).toBe(Buffer.byteLength('{"q":"ä"}') + 2);
+        expect(await history.countMetadataBytes(aUlid(AT))).toBe(0);
+      });
+
+      test('spans are found by their run; those without one go when they are old', async () => {
+        const { runId } = aRun();
+        const span = { traceId: 't1', spanId: 's1', runId, span: { name: 'a' }, receivedAt: AT };
+        const { runId: _, ...stray } = { ...span, spanId: 's2' };
+
+        await history.record({ spans: [span, stray] });
+        await history.record({ spans: [span] });
+
+        expect(await history.listSpans(runId)).toEqual([span]);
+        expect(await history.deleteOlderThan(AT + 1, 1)).toBe(1);
+        expect(await history.deleteOlderThan(AT + 1, 10)).toBe(1);
+        expect(await history.deleteOlderThan(AT + 1, 10)).toBe(0);
       });
     });
   });

@@ -6,6 +6,7 @@ import type {
   EventId,
   FunctionDefinition,
   FunctionId,
+  JsonObject,
   RunId,
   RunStatus,
   SkipReason,
@@ -53,6 +54,35 @@ export interface RunHistory {
   output?: string;
   /** Why the platform ended it. */
   reason?: string;
+  /**
+   * Given with its end, found by `findMemos` alone: text that says what its steps came to, so that it can be run again from
+   * one of them.
+   */
+  memos?: string;
+}
+
+/** One change of what is said about a run, one of its steps, or a span (sdk-protocol.md 9.4). */
+export interface MetadataRecord {
+  /** ULID: orders the changes of a run. */
+  id: string;
+  runId: RunId;
+  /** What of the run it is about; empty for the run as a whole. */
+  target: JsonObject;
+  kind: string;
+  op: 'merge' | 'set' | 'delete' | 'add';
+  values: JsonObject;
+  at: EpochMs;
+}
+
+/** A span of the user's own (sdk-protocol.md 9.5). */
+export interface SpanRecord {
+  traceId: string;
+  spanId: string;
+  /** Where the span says so. */
+  runId?: RunId;
+  /** The span as JSON of OTLP. */
+  span: JsonObject;
+  receivedAt: EpochMs;
 }
 
 export interface HistoryBatch {
@@ -61,6 +91,9 @@ export interface HistoryBatch {
   runs?: RunHistory[];
   /** Runs that became Running. Merged into the row; kept even when it comes before the row's other facts. */
   started?: { runId: RunId; at: EpochMs }[];
+  metadata?: MetadataRecord[];
+  /** A span that is told twice is kept once. */
+  spans?: SpanRecord[];
 }
 
 /** Runs, by the time at which they were scheduled; `cursor` names where the next page begins, if there may be one. */
@@ -89,6 +122,22 @@ export interface History {
   }): Promise<EventRecord[]>;
   listRunsOfEvent(eventId: EventId): Promise<RunHistory[]>;
   findRun(runId: RunId): Promise<RunHistory | undefined>;
+  /** As given with the run's end; undefined for one without steps. */
+  findMemos(runId: RunId): Promise<string | undefined>;
+  /** Runs of one function with IDs from `from` until before `until`, by their IDs; `cursor` is the last of the page before. */
+  listRunsOfFunction(query: {
+    functionId: FunctionId;
+    statuses: RunStatus[];
+    from: RunId;
+    until: RunId;
+    cursor?: RunId;
+    runsMax: number;
+  }): Promise<RunHistory[]>;
+  /** Oldest first. */
+  listMetadata(runId: RunId): Promise<MetadataRecord[]>;
+  /** What `listMetadata` would answer, in bytes of its values. */
+  countMetadataBytes(runId: RunId): Promise<number>;
+  listSpans(runId: RunId): Promise<SpanRecord[]>;
   listOutcomes(eventId: EventId): Promise<EventOutcomeRecord[]>;
   /**
    * Runs that are Scheduled or Running as far as is known, and were scheduled before `olderThan`, oldest first: for
@@ -97,7 +146,7 @@ export interface History {
    */
   listUnfinishedRuns(query: { olderThan: EpochMs; cursor?: string; runsMax: number }): Promise<UnfinishedRuns>;
   /**
-   * Drops events and ended runs older than the instant, a bounded number a call; answers how many. Several processes may
+   * Drops events, ended runs with all that belongs to them, and spans older than the instant, a bounded number a call; answers how many. Several processes may
    * do so at once: each drops others.
    */
   deleteOlderThan(at: EpochMs, rowsMax: number): Promise<number>;
@@ -122,6 +171,9 @@ export interface AppRecord {
   error?: { code: string; message: string };
 }
 
+/** A function whose runs somebody holds back. */
+export type HeldState = 'paused' | 'drained';
+
 export type SyncedFunction = Omit<FunctionDefinition, 'version'>;
 
 /** What applications registered. Kept beside history, in the same database. */
@@ -141,8 +193,19 @@ export interface Registry {
   listApps(envId: EnvId): Promise<AppRecord[]>;
   /** Archives the app's functions and forgets the app. False when there is none with this URL. */
   removeApp(envId: EnvId, url: string): Promise<boolean>;
-  /** Active functions in their newest version, and archived ones (for runs in flight). */
-  listFunctions(envId: EnvId): Promise<{ active: FunctionDefinition[]; archived: FunctionDefinition[] }>;
+  /**
+   * Adds one function, in its newest version, to an app that declares its functions one by one, and the app if there is none of
+   * this ID. Nothing is written when both are there as they are.
+   */
+  addFunction(app: AppRecord, fn: SyncedFunction): Promise<FunctionDefinition>;
+  /** Active functions in their newest version, and archived ones (for runs in flight); both with the states of those held. */
+  listFunctions(envId: EnvId): Promise<{
+    active: FunctionDefinition[];
+    archived: FunctionDefinition[];
+    held: Map<FunctionId, HeldState>;
+  }>;
+  /** Kept whatever is registered afterwards. False when there is no such function. A repeat changes nothing. */
+  setFunctionState(envId: EnvId, functionId: FunctionId, state: 'active' | HeldState): Promise<boolean>;
   /** Grows with every change: lets a cache ask cheaply. */
   revision(): Promise<number>;
 }

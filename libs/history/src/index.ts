@@ -4,10 +4,14 @@ export type {
   EventOutcome,
   EventOutcomeRecord,
   EventRecord,
+  HeldState,
   History,
   HistoryBatch,
+  MetadataRecord,
   Registry,
   RunHistory,
+  SpanRecord,
   SyncedFunction,
   UnfinishedRuns,
 } from './history.ts';
+export type { Sweep, SweepKind, Sweeps } from './sweeps.ts';

@@ -56,7 +56,11 @@ export function describeRegistry(name: string, open: OpenRegistry): void {
 
       expect(saved).toEqual({ kind: 'changed', functions: [{ ...fn, version: 1 }] });
       expect(await registry.listApps(ENV)).toEqual([app]);
-      expect(await registry.listFunctions(ENV)).toEqual({ active: [{ ...fn, version: 1 }], archived: [] });
+      expect(await registry.listFunctions(ENV)).toEqual({
+        active: [{ ...fn, version: 1 }],
+        archived: [],
+        held: new Map(),
+      });
     });
 
     test('the same payload again is unchanged, and answers with the functions', async () => {
@@ -196,6 +200,47 @@ export function describeRegistry(name: string, open: OpenRegistry): void {
       const { active } = await registry.listFunctions(ENV);
       expect(active).toHaveLength(1);
       expect(active[0]?.version).toBeLessThanOrEqual(6);
+    });
+
+    describe('held functions', () => {
+      test('stay held whatever is registered, until they are set free', async () => {
+        await registry.saveApp(anApp(), [aSynced('a'), aSynced('b')]);
+        const before = await registry.revision();
+
+        expect(await registry.setFunctionState(ENV, 'id-of-a', 'paused')).toBe(true);
+        expect(await registry.revision()).toBeGreaterThan(before);
+        await registry.saveApp(anApp({ checksum: 'c2' }), [aSynced('a', { retries: 7 })]);
+        expect((await registry.listFunctions(ENV)).held).toEqual(new Map([['id-of-a', 'paused']]));
+
+        await registry.setFunctionState(ENV, 'id-of-a', 'drained');
+        expect((await registry.listFunctions(ENV)).held).toEqual(new Map([['id-of-a', 'drained']]));
+        await registry.setFunctionState(ENV, 'id-of-a', 'active');
+        expect((await registry.listFunctions(ENV)).held).toEqual(new Map());
+      });
+
+      test('a function that nobody registered cannot be held', async () => {
+        expect(await registry.setFunctionState(ENV, 'id-of-nothing', 'paused')).toBe(false);
+      });
+    });
+
+    describe('an app that declares its functions one by one', () => {
+      test('keeps those it has declared before', async () => {
+        await registry.addFunction(anApp(), aSynced('a'));
+        await registry.addFunction(anApp(), aSynced('b'));
+
+        expect(versionsOf((await registry.listFunctions(ENV)).active)).toEqual(['a@1', 'b@1']);
+        expect(await registry.listApps(ENV)).toEqual([anApp()]);
+      });
+
+      test('changes nothing with what is known, and gets a version with what differs', async () => {
+        await registry.addFunction(anApp(), aSynced('a'));
+        const before = await registry.revision();
+
+        expect(await registry.addFunction(anApp(), aSynced('a'))).toMatchObject({ version: 1 });
+        expect(await registry.revision()).toBe(before);
+        expect(await registry.addFunction(anApp(), aSynced('a', { retries: 1 }))).toMatchObject({ version: 2 });
+        expect(await registry.revision()).toBeGreaterThan(before);
+      });
     });
   });
 }

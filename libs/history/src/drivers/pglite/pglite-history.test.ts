@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { describeHistory } from '../../history.contract.ts';
 import { describeRegistry } from '../../registry.contract.ts';
+import { describeSweeps } from '../../sweeps.contract.ts';
 import { emptyHistory } from '../empty-history.ts';
 import type { Tables } from '../sql/tables.ts';
 import { connectPglite, openPgliteHistory } from './pglite-history.ts';
@@ -36,6 +37,7 @@ describe.each(['in a folder', 'in memory'])('%s', (where) => {
 
   describeHistory('pglite', async () => (await emptyHistory(db)).history);
   describeRegistry('pglite', () => emptyHistory(db));
+  describeSweeps('pglite', () => emptyHistory(db));
 });
 
 const listAll = { envId: DEFAULT_ENV_ID, eventsMax: 1_000_000 };

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeHistory } from '../../history.contract.ts';
 import type { EventRecord, HistoryBatch, RunHistory } from '../../history.ts';
 import { describeRegistry } from '../../registry.contract.ts';
+import { describeSweeps } from '../../sweeps.contract.ts';
 import { emptyHistory } from '../empty-history.ts';
 import type { Tables } from '../sql/tables.ts';
 import { connectPostgres, openPostgresHistory } from './postgres-history.ts';
@@ -37,6 +38,7 @@ describeWithService('postgres', 'history', (service) => {
 
   describeHistory('postgres', async () => (await emptyHistory(db)).history);
   describeRegistry('postgres', () => emptyHistory(db));
+  describeSweeps('postgres', () => emptyHistory(db));
 
   test('processes that record the same at once, in opposite orders, do not wait for each other in a circle', async () => {
     const opened = await Promise.all([1, 2, 3].map(() => openPostgresHistory({ url, poolMax: 1 })));

@@ -3,9 +3,9 @@ import type { JsonObject } from '@perdure/domain';
 import { HistoryError } from '../../history-error.ts';
 import type { EventOutcomeRecord, EventRecord, HistoryBatch } from '../../history.ts';
 import { isStray } from './event-rows.ts';
-import { mergeRows, rowOfRun, rowOfStart } from './run-rows.ts';
+import { type NewRunRow, mergeRows, rowOfRun, rowOfStart } from './run-rows.ts';
 import { storableText } from './storable-text.ts';
-import type { EventRow, OutcomeRow, RunRow } from './tables.ts';
+import type { EventRow, OutcomeRow } from './tables.ts';
 
 /** Beyond these Postgres, and PGlite long before, run out of memory with one row, or with one statement. */
 const ROW_CHARS_MAX = 64 * 1024 * 1024;
@@ -95,8 +95,8 @@ function newestOutcomes(records: EventOutcomeRecord[]): Map<string, OutcomeRow> 
 }
 
 /** One row a run, starts included. */
-function mergedRuns({ runs = [], started = [] }: HistoryBatch): Map<string, RunRow> {
-  const rows = new Map<string, RunRow>();
+function mergedRuns({ runs = [], started = [] }: HistoryBatch): Map<string, NewRunRow> {
+  const rows = new Map<string, NewRunRow>();
   for (const row of [...runs.map(rowOfRun), ...started.map(rowOfStart)]) {
     const known = rows.get(row.run_id);
     rows.set(row.run_id, known === undefined ? row : mergeRows(known, row));

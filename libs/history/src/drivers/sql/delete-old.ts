@@ -31,7 +31,7 @@ export async function deleteEvents(db: Kysely<Tables>, at: EpochMs, rowsMax: num
 }
 
 /**
- * Deletes runs that ended before `at`, with their links to events; of a run that is only known to have started, the
+ * Deletes runs that ended before `at`, with their links to events, their memos and metadata; of a run that is only known to have started, the
  * start decides. A run that has not ended stays, however old. Rows that another process is deleting are passed over.
  * Answers how many runs.
  */
@@ -46,8 +46,24 @@ export async function deleteRuns(db: Kysely<Tables>, at: EpochMs, rowsMax: numbe
         order by started_at limit ${rowsMax} for update skip locked),
       doomed as (select * from ended union all select * from only_started limit ${rowsMax}),
       gone_events as (
-        delete from run_events using doomed where run_events.run_id = doomed.run_id)
+        delete from run_events using doomed where run_events.run_id = doomed.run_id),
+      gone_memos as (
+        delete from run_memos using doomed where run_memos.run_id = doomed.run_id),
+      gone_metadata as (
+        delete from run_metadata using doomed where run_metadata.run_id = doomed.run_id)
     delete from runs using doomed where runs.run_id = doomed.run_id
+    returning 1`.execute(db);
+  return rows.length;
+}
+
+/** Deletes the user's own spans that came before `at`; they may belong to no run. Answers how many. */
+export async function deleteSpans(db: Kysely<Tables>, at: EpochMs, rowsMax: number): Promise<number> {
+  const { rows } = await sql`
+    with doomed as (
+      select trace_id, span_id from userland_spans where received_at < ${at}
+      order by received_at limit ${rowsMax} for update skip locked)
+    delete from userland_spans using doomed
+    where userland_spans.trace_id = doomed.trace_id and userland_spans.span_id = doomed.span_id
     returning 1`.execute(db);
   return rows.length;
 }

@@ -3,6 +3,7 @@ import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migrat
 
 import { HistoryError } from '../../history-error.ts';
 import * as eventsRunsRegistry from './migrations/0001-events-runs-registry.ts';
+import * as controlAndState from './migrations/0003-control-and-state.ts';
 import * as indexesOfOpenAndEndedRuns from './migrations/0002-indexes-of-open-and-ended-runs.ts';
 
 /**
@@ -12,6 +13,7 @@ import * as indexesOfOpenAndEndedRuns from './migrations/0002-indexes-of-open-an
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-events-runs-registry': eventsRunsRegistry,
   '0002-indexes-of-open-and-ended-runs': indexesOfOpenAndEndedRuns,
+  '0003-control-and-state': controlAndState,
 };
 
 /** Brings the database to the newest schema and answers what that took; several processes may do so at once. */

@@ -2,6 +2,7 @@ import { sql, type Kysely, type RawBuilder } from 'kysely';
 
 import type { HistoryBatch } from '../../history.ts';
 import { rowsOfBatch, type StatementRows } from './batch-rows.ts';
+import { recordMetadata, recordSpans } from './told-rows.ts';
 import type { Tables } from './tables.ts';
 
 /**
@@ -12,15 +13,19 @@ import type { Tables } from './tables.ts';
  */
 export async function recordBatch(db: Kysely<Tables>, batch: HistoryBatch): Promise<number> {
   const statements = rowsOfBatch(batch);
+  const { metadata = [], spans = [] } = batch;
   const [only] = statements;
-  if (only === undefined) return 0;
-  if (statements.length === 1) await recordRows(db, only);
-  else {
+  if (statements.length === 1 && only !== undefined && metadata.length + spans.length === 0) {
+    await recordRows(db, only);
+  } else if (statements.length + metadata.length + spans.length > 0) {
     await db.transaction().execute(async (tx) => {
       for (const rows of statements) await recordRows(tx, rows);
+      await recordMetadata(tx, metadata);
+      await recordSpans(tx, spans);
     });
   }
-  return statements.reduce((sum, { events, outcomes, runs }) => sum + events.length + outcomes.length + runs.length, 0);
+  const rows = statements.reduce((sum, each) => sum + each.events.length + each.outcomes.length + each.runs.length, 0);
+  return rows + metadata.length + spans.length;
 }
 
 async function recordRows(db: Kysely<Tables>, { events, outcomes, runs }: StatementRows): Promise<void> {
@@ -28,7 +33,8 @@ async function recordRows(db: Kysely<Tables>, { events, outcomes, runs }: Statem
     new_events as (${insertEvents(events)}),
     new_outcomes as (${upsertOutcomes(outcomes)}),
     batch_runs as materialized (${runsOfBatch(runs)}),
-    new_runs as (${upsertRuns()})
+    new_runs as (${upsertRuns()}),
+    new_memos as (${insertMemos()})
     ${insertRunEvents()}`.execute(db);
 }
 
@@ -65,7 +71,7 @@ function runsOfBatch(rows: string[]): RawBuilder<unknown> {
     select * from json_to_recordset(${jsonArray(rows)}::json) as run (
       run_id text, function_id text, function_version integer, app_id text, env_id text, status text,
       skip_reason text, event_ids text[], batch_id text, cron text, original_run_id text, scheduled_at bigint,
-      started_at bigint, ended_at bigint, output text, reason text)`;
+      started_at bigint, ended_at bigint, output text, reason text, memos text)`;
 }
 
 const RUN_COLUMNS = [
@@ -105,6 +111,13 @@ function upsertRuns(): RawBuilder<unknown> {
 
 function progressOf(column: string): RawBuilder<number> {
   return sql`case ${sql.ref(column)} when 'Scheduled' then 0 when 'Running' then 1 else 2 end`;
+}
+
+/** A run ends once: whatever else tells its end tells the same. */
+function insertMemos(): RawBuilder<unknown> {
+  return sql`
+    insert into run_memos (run_id, memos) select run_id, memos from batch_runs where memos is not null
+    on conflict do nothing`;
 }
 
 function insertRunEvents(): RawBuilder<unknown> {

@@ -40,6 +40,7 @@ export interface StoredFunction {
   function_id: string;
   version: number;
   archived_at: number | null;
+  state: 'paused' | 'drained' | null;
   definition: string;
 }
 

@@ -4,7 +4,12 @@ import type { RunHistory } from '../../history.ts';
 import { storableText } from './storable-text.ts';
 import type { RunRow } from './tables.ts';
 
-export function rowOfRun(run: RunHistory): RunRow {
+/** A run on its way into the database: what it came to goes to a table of its own. */
+export interface NewRunRow extends RunRow {
+  memos: string | null;
+}
+
+export function rowOfRun(run: RunHistory): NewRunRow {
   return {
     run_id: run.runId,
     function_id: run.functionId,
@@ -22,11 +27,12 @@ export function rowOfRun(run: RunHistory): RunRow {
     ended_at: run.endedAt ?? null,
     output: storableText(run.output),
     reason: storableText(run.reason),
+    memos: storableText(run.memos),
   };
 }
 
 /** All that is known of a run of which only the start was recorded. */
-export function rowOfStart({ runId, at }: { runId: RunId; at: EpochMs }): RunRow {
+export function rowOfStart({ runId, at }: { runId: RunId; at: EpochMs }): NewRunRow {
   return {
     run_id: runId,
     function_id: null,
@@ -44,6 +50,7 @@ export function rowOfStart({ runId, at }: { runId: RunId; at: EpochMs }): RunRow
     ended_at: null,
     output: null,
     reason: null,
+    memos: null,
   };
 }
 
@@ -77,7 +84,7 @@ export function runOfRow(row: RunRow): RunHistory | undefined {
  * equally far; the other fills what the winner leaves open. The earliest start counts. `upsertRuns` does the same in SQL
  * for rows that are stored already.
  */
-export function mergeRows(earlier: RunRow, later: RunRow): RunRow {
+export function mergeRows(earlier: NewRunRow, later: NewRunRow): NewRunRow {
   const [winner, other] = progress(later.status) > progress(earlier.status) ? [later, earlier] : [earlier, later];
   const known = Object.entries(winner).filter(([, value]) => value !== null);
   const starts = [earlier.started_at, later.started_at].filter((at) => at !== null);

@@ -1,4 +1,4 @@
-import type { EpochMs, EventId, RunId } from '@perdure/domain';
+import type { EpochMs, EventId, FunctionId, RunId, RunStatus } from '@perdure/domain';
 import { sql, type Kysely } from 'kysely';
 
 import type {
@@ -6,16 +6,19 @@ import type {
   EventRecord,
   History,
   HistoryBatch,
+  MetadataRecord,
   RunHistory,
+  SpanRecord,
   UnfinishedRuns,
 } from '../../history.ts';
-import { deleteEvents, deleteRuns } from './delete-old.ts';
+import { deleteEvents, deleteRuns, deleteSpans } from './delete-old.ts';
 import { eventOfRow, outcomeOfRow } from './event-rows.ts';
 import { listEventRows, type EventsQuery } from './list-events.ts';
 import { listUnfinishedRuns, type UnfinishedRunsQuery } from './list-unfinished-runs.ts';
 import { recordBatch } from './record-batch.ts';
 import { runOfRow } from './run-rows.ts';
 import type { Tables } from './tables.ts';
+import { countMetadataBytes, listMetadata, listSpans } from './told-rows.ts';
 
 export interface HistoryHooks {
   /** Closes the database, which is up to whoever opened it. */
@@ -70,6 +73,46 @@ export class SqlHistory implements History {
     return row === undefined ? undefined : runOfRow(row);
   }
 
+  async findMemos(runId: RunId): Promise<string | undefined> {
+    const row = await this.#db.selectFrom('run_memos').select('memos').where('run_id', '=', runId).executeTakeFirst();
+    return row?.memos;
+  }
+
+  async listRunsOfFunction(query: {
+    functionId: FunctionId;
+    statuses: RunStatus[];
+    from: RunId;
+    until: RunId;
+    cursor?: RunId;
+    runsMax: number;
+  }): Promise<RunHistory[]> {
+    const { functionId, statuses, from, until, cursor, runsMax } = query;
+    const rows = await this.#db
+      .selectFrom('runs')
+      .selectAll()
+      .where('function_id', '=', functionId)
+      .where('run_id', '>=', from)
+      .where('run_id', '<', until)
+      .$if(cursor !== undefined, (select) => select.where('run_id', '>', cursor ?? ''))
+      .where('status', 'in', statuses)
+      .orderBy('run_id')
+      .limit(runsMax)
+      .execute();
+    return rows.map(runOfRow).filter((run) => run !== undefined);
+  }
+
+  listMetadata(runId: RunId): Promise<MetadataRecord[]> {
+    return listMetadata(this.#db, runId);
+  }
+
+  countMetadataBytes(runId: RunId): Promise<number> {
+    return countMetadataBytes(this.#db, runId);
+  }
+
+  listSpans(runId: RunId): Promise<SpanRecord[]> {
+    return listSpans(this.#db, runId);
+  }
+
   async listOutcomes(eventId: EventId): Promise<EventOutcomeRecord[]> {
     const rows = await this.#db
       .selectFrom('event_outcomes')
@@ -83,8 +126,9 @@ export class SqlHistory implements History {
   async deleteOlderThan(at: EpochMs, rowsMax: number): Promise<number> {
     const events = await deleteEvents(this.#db, at, rowsMax);
     const runs = events < rowsMax ? await deleteRuns(this.#db, at, rowsMax - events) : 0;
-    this.#on.changed?.(events + runs);
-    return events + runs;
+    const spans = events + runs < rowsMax ? await deleteSpans(this.#db, at, rowsMax - events - runs) : 0;
+    this.#on.changed?.(events + runs + spans);
+    return events + runs + spans;
   }
 
   listUnfinishedRuns(query: UnfinishedRunsQuery): Promise<UnfinishedRuns> {

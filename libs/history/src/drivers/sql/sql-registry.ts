@@ -1,7 +1,7 @@
-import type { AppId, EnvId, EpochMs, FunctionDefinition } from '@perdure/domain';
+import type { AppId, EnvId, EpochMs, FunctionDefinition, FunctionId } from '@perdure/domain';
 import type { Kysely } from 'kysely';
 
-import type { AppRecord, Registry, SyncedFunction } from '../../history.ts';
+import type { AppRecord, HeldState, Registry, SyncedFunction } from '../../history.ts';
 import { appOfRow, definitionOf } from './registry-rows.ts';
 import {
   archiveFunctions,
@@ -81,11 +81,40 @@ export class SqlRegistry implements Registry {
     });
   }
 
-  async listFunctions(envId: EnvId): Promise<{ active: FunctionDefinition[]; archived: FunctionDefinition[] }> {
+  addFunction(app: AppRecord, fn: SyncedFunction): Promise<FunctionDefinition> {
+    const { envId, id: appId } = app;
+    return this.#db.transaction().execute(async (tx) => {
+      await lockRegistry(tx);
+      const known = (await listStoredFunctions(tx, { envId, appId })).find((stored) => stored.function_id === fn.id);
+      const hasApp = (await findApp(tx, envId, appId)) !== undefined;
+      if (!hasApp) await upsertApp(tx, app);
+      const saved = await saveFunction(tx, fn, known);
+      const isSame = hasApp && known !== undefined && known.archived_at === null && known.version === saved.version;
+      if (!isSame) await bumpRevision(tx);
+      return saved;
+    });
+  }
+
+  setFunctionState(envId: EnvId, functionId: FunctionId, state: 'active' | HeldState): Promise<boolean> {
+    return this.#db.transaction().execute(async (tx) => {
+      await lockRegistry(tx);
+      const { numUpdatedRows } = await tx
+        .updateTable('functions')
+        .set({ state: state === 'active' ? null : state })
+        .where('env_id', '=', envId)
+        .where('function_id', '=', functionId)
+        .executeTakeFirst();
+      if (numUpdatedRows > 0n) await bumpRevision(tx);
+      return numUpdatedRows > 0n;
+    });
+  }
+
+  async listFunctions(envId: EnvId): ReturnType<Registry['listFunctions']> {
     const stored = await listStoredFunctions(this.#db, { envId });
     return {
       active: stored.filter((fn) => fn.archived_at === null).map(definitionOf),
       archived: stored.filter((fn) => fn.archived_at !== null).map(definitionOf),
+      held: new Map(stored.flatMap((fn) => (fn.state === null ? [] : [[fn.function_id, fn.state]]))),
     };
   }
 

@@ -12,6 +12,10 @@ export interface Tables {
   apps: AppRow;
   functions: FunctionRow;
   function_versions: FunctionVersionRow;
+  sweeps: SweepRow;
+  run_memos: { run_id: string; memos: string };
+  run_metadata: MetadataRow;
+  userland_spans: SpanRow;
   registry_revision: { id: number; revision: number };
 }
 
@@ -81,6 +85,7 @@ export interface FunctionRow {
   slug: string;
   version: number;
   archived_at: number | null;
+  state: 'paused' | 'drained' | null;
 }
 
 export interface FunctionVersionRow {
@@ -89,4 +94,38 @@ export interface FunctionVersionRow {
   version: number;
   definition: string;
   created_at: number;
+}
+
+export interface SweepRow {
+  sweep_id: string;
+  env_id: string;
+  kind: 'cancellation' | 'replay';
+  function_id: string;
+  spec: string;
+  state: 'open' | 'done' | 'stopped';
+  cursor: string | null;
+  seen: number;
+  done: number;
+  failed: number;
+  created_at: number;
+  ended_at: number | null;
+}
+
+export interface MetadataRow {
+  update_id: string;
+  run_id: string;
+  target: string;
+  kind: string;
+  op: 'merge' | 'set' | 'delete' | 'add';
+  metadata: string;
+  bytes: number;
+  at: number;
+}
+
+export interface SpanRow {
+  trace_id: string;
+  span_id: string;
+  run_id: string | null;
+  span: string;
+  received_at: number;
 }
