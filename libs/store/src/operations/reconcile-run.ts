@@ -24,6 +24,7 @@ import {
   stepsKey,
 } from './keys.ts';
 import { whole } from './numbers.ts';
+import { indexPause } from './pauses.ts';
 import { reconcileJob } from './reconcile-job.ts';
 import type { Repair } from './repair.ts';
 
@@ -122,7 +123,9 @@ function reconcilePauseList(repair: Repair, runId: string): void {
       tx.srem(runPausesKey(runId), pauseId);
       repair.places += 1;
     } else if (tx.zscore(PAUSES, pauseId) === undefined) {
+      // It was not looked at before the runs: what leads to it may be lost as well.
       tx.zadd(PAUSES, intField(pause, 'seq'), pauseId);
+      indexPause(repair.op, pauseId, pause);
       repair.places += 1;
     }
   }
