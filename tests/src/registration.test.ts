@@ -452,7 +452,8 @@ describe('a server that asks its applications', () => {
     await seen?.ended;
 
     const waitedMs = performance.now() - (seen?.atMs ?? 0);
-    expectWithin(waitedMs, [9_500, 11_000]);
+    // Counted from when the test got to see the request: a moment after it was sent.
+    expectWithin(waitedMs, [9_000, 11_000]);
   });
 
   test.concurrent('[P24] with keys the functions come in the answer to a signed PUT', async (ctx) => {

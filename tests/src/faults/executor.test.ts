@@ -3,9 +3,10 @@ import { describe, expect, test, type TestContext } from 'vitest';
 
 import { mixedEvent } from '../harness/audit/audited-functions.ts';
 import { expectPromisesKept, startAuditor } from '../harness/audit/auditor.ts';
+import { Ledger } from '../harness/audit/ledger.ts';
 import { startLoad } from '../harness/audit/load.ts';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
-import { Observer } from '../harness/observer.ts';
+import { Observer, type EndEvent } from '../harness/observer.ts';
 import { until } from '../harness/poll.ts';
 import { pass, seed, seeded } from '../harness/seed.ts';
 
@@ -109,8 +110,7 @@ describe('an executor that is gone', () => {
       const runsARound = 10;
       const ids = seeded();
       const cluster = await startCluster(ctx, { runners: 1, executors: 1 });
-      const observer = await Observer.start(cluster);
-      ctx.onTestFinished(() => observer.stop());
+      const ledger = new Ledger(() => ['last-last']);
       const ready = new Map<string, () => void>();
       const seen = new Set<string>();
       const app = await startScriptedApp({
@@ -123,7 +123,15 @@ describe('an executor that is gone', () => {
                 seen.add(call.runId);
                 await new Promise<void>((resolve) => void ready.set(call.runId, resolve));
               }
-              return completed(call.runId);
+              return completed(null);
+            },
+          },
+          {
+            id: 'finished',
+            triggers: [{ event: 'inngest/function.finished' }],
+            script: (call) => {
+              ledger.noteFinished(call.event as EndEvent, call.runId);
+              return completed(null);
             },
           },
         ],
@@ -145,12 +153,22 @@ describe('an executor that is gone', () => {
         await executor?.start();
       }
 
-      const runs = await Promise.all(eventIds.map((id) => cluster.api.waitForRun(id, { waitMs: 90_000 })));
-      await observer.fence();
-      for (const run of runs) {
-        expect(run.status).toBe('Completed');
-        expect((await observer.finishedOf(run.run_id)).length, run.run_id).toBe(1);
-      }
+      const acknowledged = eventIds.map((id) => ({ id, name: 'test/last' }));
+      await until('the ends of all runs', () => ledger.missing(acknowledged).count === 0 || undefined, {
+        waitMs: 90_000,
+        describe: () => JSON.stringify(ledger.missing(acknowledged)),
+      });
+      // A second end of any of them would have been told before the end of what is sent now.
+      const after = await cluster.api.sendOne({ name: 'test/last' });
+      await until('the last call', () => ready.size === 1 || undefined);
+      for (const answer of ready.values()) answer();
+      await until('the last end', () => ledger.missing([{ id: after, name: 'test/last' }]).count === 0 || undefined);
+      expect(ledger.report()).toMatchObject({
+        runs: rounds * runsARound + 1,
+        finishedTwice: [],
+        ranTwice: [],
+        endings: { 'last-last Completed': rounds * runsARound + 1 },
+      });
     },
   );
 

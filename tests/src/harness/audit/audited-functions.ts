@@ -162,9 +162,9 @@ export function auditedFunctions(ledger: Ledger): ScriptedFunction[] {
       return completed(output);
     }),
     audited('waits', 'audit/wait', (call) => {
-      const memo = call.steps[stepHash('answer')] as { data: CallEvent } | null | undefined;
+      const memo = call.steps[stepHash('answer')] as CallEvent | null | undefined;
       if (memo === undefined) return wait(call, 'answer', 'audit/answer');
-      if (memo !== null && memo.data.data['n'] !== call.event.data['n']) {
+      if (memo !== null && memo.data['n'] !== call.event.data['n']) {
         return failed('another run was meant', { isRetriable: false });
       }
       return steps(call, 1);
