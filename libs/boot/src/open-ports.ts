@@ -65,7 +65,7 @@ async function openAll(config: RoleConfig, log: Logger, keep: Keep): Promise<Por
   // Pulling waits for something to come.
   const stream = measurePort(opened, { name: 'stream', metrics, except: ['pull'] });
   const history = measurePort(database.history, { name: 'history', metrics });
-  const { registry } = database;
+  const { registry, sweeps } = database;
   bus.onGap(() => metrics.busGaps.add(1));
   const catalog = new FunctionCatalog({
     registry,
@@ -84,6 +84,7 @@ async function openAll(config: RoleConfig, log: Logger, keep: Keep): Promise<Por
     store,
     history,
     registry,
+    sweeps,
     invoker,
     bus,
     log,

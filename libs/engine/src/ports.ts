@@ -1,7 +1,7 @@
 import type { BackoffPolicy, Clock, Ids } from '@perdure/domain';
 import type { Bus } from '@perdure/bus';
 import type { EventStream } from '@perdure/event-stream';
-import type { History, Registry } from '@perdure/history';
+import type { History, Registry, Sweeps } from '@perdure/history';
 import type { Invoker } from '@perdure/invoker';
 import type { StoreCells } from '@perdure/store';
 import type { Logger, Telemetry } from '@perdure/telemetry';
@@ -15,6 +15,7 @@ export interface Ports {
   store: StoreCells;
   history: History;
   registry: Registry;
+  sweeps: Sweeps;
   invoker: Invoker;
   bus: Bus;
   log: Logger;

@@ -1,6 +1,6 @@
 import { type Clock, DEFAULT_ENV_ID, type FunctionDefinition, type FunctionId } from '@perdure/domain';
 import type { Bus } from '@perdure/bus';
-import type { Registry } from '@perdure/history';
+import type { HeldState, Registry } from '@perdure/history';
 import type { Logger } from '@perdure/telemetry';
 import { FunctionIndex } from './function-index.ts';
 
@@ -29,6 +29,7 @@ export interface FunctionCatalogOptions {
  */
 export class FunctionCatalog {
   private current = new FunctionIndex([], []);
+  private heldFunctions: ReadonlyMap<FunctionId, HeldState> = new Map();
   private revision = -1;
   private loading: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -54,6 +55,11 @@ export class FunctionCatalog {
 
   get index(): FunctionIndex {
     return this.current;
+  }
+
+  /** Functions that somebody paused or drained. */
+  get held(): ReadonlyMap<FunctionId, HeldState> {
+    return this.heldFunctions;
   }
 
   /** Loads, and keeps up with changes until `stop`. Fails when the first load does. */
@@ -128,8 +134,9 @@ export class FunctionCatalog {
   private async load(): Promise<void> {
     const revision = await this.registry.revision();
     if (revision === this.revision) return;
-    const { active, archived } = await this.registry.listFunctions(DEFAULT_ENV_ID);
+    const { active, archived, held } = await this.registry.listFunctions(DEFAULT_ENV_ID);
     this.current = new FunctionIndex(active, archived, this.cells);
+    this.heldFunctions = held;
     this.revision = revision;
     for (const listen of this.listeners) listen();
   }

@@ -1,19 +1,23 @@
+import type { FunctionId } from '@perdure/domain';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
 import { functionLimits } from '../run/plan-run.ts';
 
-/** All limits are given again this often: a store that lost one gets it back. */
+/** All is given again this often: a store that lost some gets it back. */
 const PERIOD_MS = 5 * 60_000;
 
 /**
- * Gives the store the numbers of all registered functions: at the start, and whenever functions changed, whoever changed
- * them and wherever that process died. An older version changes nothing there, and neither does a repeat.
+ * Gives the store the numbers of all registered functions, and which of them are held: at the start, and whenever functions
+ * changed, whoever changed them and wherever that process died. An older version changes nothing there, and neither does a
+ * repeat.
  */
 export class LimitsLoop {
   private readonly ports: Ports;
   private readonly loop: BackgroundLoop;
   /** By function, the version that the store has. */
-  private given = new Map<string, number>();
+  private given = new Map<FunctionId, number>();
+  /** By function, the state that the store has; absent for one that was never held. */
+  private givenStates = new Map<FunctionId, string>();
   private givenAllAt = -Infinity;
   private unsubscribe: (() => void) | undefined;
 
@@ -33,17 +37,34 @@ export class LimitsLoop {
   }
 
   private async pass(): Promise<number> {
-    const { catalog, store, clock } = this.ports;
+    const { clock } = this.ports;
     const now = clock.now();
     if (now - this.givenAllAt >= PERIOD_MS) {
       this.given = new Map();
+      // Those that were held and are no more are given once more, too.
+      this.givenStates = new Map([...this.givenStates.keys()].map((id) => [id, 'unknown']));
       this.givenAllAt = now;
     }
-    for (const fn of catalog.index.active()) {
+    await this.giveLimits();
+    await this.giveStates();
+    return PERIOD_MS;
+  }
+
+  private async giveLimits(): Promise<void> {
+    for (const fn of this.ports.catalog.index.active()) {
       if (this.given.get(fn.id) === fn.version) continue;
-      await store.setFunction(functionLimits(fn));
+      await this.ports.store.setFunction(functionLimits(fn));
       this.given.set(fn.id, fn.version);
     }
-    return PERIOD_MS;
+  }
+
+  private async giveStates(): Promise<void> {
+    const { held } = this.ports.catalog;
+    for (const id of new Set([...this.givenStates.keys(), ...held.keys()])) {
+      const state = held.get(id) ?? 'active';
+      if (this.givenStates.get(id) === state) continue;
+      await this.ports.store.setFunctionState(id, state);
+      this.givenStates.set(id, state);
+    }
   }
 }

@@ -117,16 +117,18 @@ export class RecorderLoop {
 }
 
 function toBatch(deliveries: Delivery[]): HistoryBatch {
-  const batch = { events: [], outcomes: [], runs: [], started: [] } as Required<HistoryBatch>;
+  const batch: Required<HistoryBatch> = { events: [], outcomes: [], runs: [], started: [], metadata: [], spans: [] };
   for (const { topic, body, seq } of deliveries) {
     if (topic === 'events') {
       batch.events.push({ event: parseStoredEvent(body), envId: DEFAULT_ENV_ID, streamSeq: seq });
       continue;
     }
-    const { outcomes = [], runs = [], started = [] } = parseRecords(body);
+    const { outcomes = [], runs = [], started = [], metadata = [], spans = [] } = parseRecords(body);
     batch.outcomes.push(...outcomes);
     batch.runs.push(...runs);
     batch.started.push(...started);
+    batch.metadata.push(...metadata);
+    batch.spans.push(...spans);
   }
   return batch;
 }

@@ -12,7 +12,7 @@ import type { ClaimedJob, RunState, StepSave } from '@perdure/store';
 import { hintOfCell } from '../hints/cell-hints.ts';
 import { throughOutage } from '../loop/through-outage.ts';
 import type { Ports } from '../ports.ts';
-import { parseRunMeta } from '../run/run-meta.ts';
+import { parseRunMeta, withEditedInput } from '../run/run-meta.ts';
 import { type Commit, decideCommit, failRun, overflowed } from './decide-commit.ts';
 import { stateAfterSaves, stateOf } from './run-cache.ts';
 import { jobFacts, JobWatch } from './watch-job.ts';
@@ -123,7 +123,7 @@ async function call(
     generation,
     requestVersion,
     forcePlan: run.forcePlan,
-    ...state,
+    ...withEditedInput(state, run.meta),
     stackPosition: job.stackPosition,
   });
   const signingKey = settings.signingKeys[0];

@@ -6,6 +6,7 @@ import type { OutboxEntry } from '@perdure/store';
 import { recordsMessage, type Records } from '../history/record-messages.ts';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
+import { printMemos } from '../replay/kept-memos.ts';
 import { parseRunMeta } from '../run/run-meta.ts';
 import { runRow } from '../run/run-row.ts';
 import { countRuns } from './count-runs.ts';
@@ -142,5 +143,6 @@ function endedRow(entry: Ended): RunHistory {
     endedAt: entry.at,
     ...(entry.output !== undefined && { output: entry.output }),
     ...(entry.reason !== undefined && { reason: entry.reason }),
+    ...(entry.memos && { memos: printMemos(entry.memos) }),
   });
 }

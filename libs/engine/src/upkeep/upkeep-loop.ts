@@ -1,4 +1,5 @@
 import type { Store } from '@perdure/store';
+import { SweepLoop } from '../control/sweep-loop.ts';
 import { CronLoop } from '../cron/cron-loop.ts';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
@@ -83,7 +84,7 @@ export class UpkeepLoop {
       new ReconcileLoop(ports, cell),
     ];
     // What concerns the whole platform is done with the first cell.
-    if (cell === 0) this.work.push(this.retention(), new StateLossLoop(ports), new CronLoop(ports));
+    if (cell === 0) this.work.push(this.retention(), new StateLossLoop(ports), new CronLoop(ports), new SweepLoop(ports));
     for (const work of this.work) work.start();
   }
 
