@@ -1,3 +1,4 @@
+import { PerdureError } from '@perdure/domain';
 import { Redis, type RedisOptions } from 'ioredis';
 
 /** A server that owes a reply, or a connection, and sends nothing for this long is taken for gone. */
@@ -74,7 +75,7 @@ export class RedisConnection {
   }
 
   async #open(): Promise<void> {
-    if (this.#isClosed) throw new Error('Connection is closed.');
+    if (this.#isClosed) throw new PerdureError('STORE_CLOSED', 'the store was used after it was closed');
     this.#lastError = undefined;
     // A server may accept a connection and then say nothing, or be loading its data for minutes.
     const timeout = Promise.withResolvers<never>();

@@ -61,6 +61,8 @@ const RETRYABLE = [
 const OVERLOADED = /^Too many commands wait for Redis/;
 
 export function isRetryable(error: unknown): boolean {
+  // Ours are decisions.
+  if (error instanceof PerdureError) return false;
   const message = messageOf(error);
   return RETRYABLE.some((pattern) => pattern.test(message));
 }
