@@ -54,6 +54,15 @@ export async function declareStreams(
   return created;
 }
 
+/** Whether a stream or a consumer is missing; whoever asks makes them. */
+export async function isAnythingMissing(manager: JetStreamManager, names: StreamNames): Promise<boolean> {
+  const found = await Promise.all([
+    ...[names.main, names.parts, names.dead].map((name) => orMissing(manager.streams.info(name))),
+    ...GROUP_NAMES.map((group) => orMissing(manager.consumers.info(names.main, group))),
+  ]);
+  return found.includes(undefined);
+}
+
 type OwnStreamConfig = Partial<StreamConfig> & Pick<StreamConfig, 'name'>;
 type OwnConsumerConfig = Partial<ConsumerConfig> & { durable_name: string };
 

@@ -11,7 +11,7 @@ import type { StreamParts } from './stream-parts.ts';
 /** An answer ends with the message that exceeds this, so that large messages do not fill the memory. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** How long one request waits at the server. Should it get lost there, with a leader for one, that long is lost at most. */
-const WAIT_MS = 10_000;
+const WAIT_MS = 5_000;
 /** A request that ended without a message before its time is not followed by the next one at once. */
 const EMPTY_PAUSE_MS = 250;
 const CONFIRM_MS_MAX = 5_000;
@@ -97,7 +97,8 @@ export class GroupConsumer {
     const stop = new AbortController();
     const abort = (): void => stop.abort();
     signal.addEventListener('abort', abort);
-    const forget = link.onLost(abort);
+    // Nobody would answer a request that was made before.
+    const forget = [link.onLost(abort), declaration.onMade(abort)];
     const startedAt = performance.now();
     const query = {
       stream: names.main,
@@ -111,7 +112,7 @@ export class GroupConsumer {
     this.#requests.add(over);
     const { messages, isGone } = await request.answer;
     signal.removeEventListener('abort', abort);
-    forget();
+    for (const each of forget) each();
     if (isGone) await declaration.repair();
     const wasShort = performance.now() - startedAt < EMPTY_PAUSE_MS;
     if (messages.length === 0 && wasShort) await pause(EMPTY_PAUSE_MS, signal);

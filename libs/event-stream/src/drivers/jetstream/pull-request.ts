@@ -1,7 +1,7 @@
 import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 
 /** How long a request may outlive its own time before its answer is taken for lost. */
-const LATE_MS = 2_000;
+const LATE_MS = 1_000;
 
 export interface PullQuery {
   stream: string;
@@ -14,7 +14,7 @@ export interface PullQuery {
 
 export interface PullAnswer {
   messages: Msg[];
-  /** Nobody answers for the consumer: it, its stream or its leader is gone. */
+  /** Nobody answers for the consumer: it, its stream or its leader may be gone. */
   isGone: boolean;
 }
 
@@ -45,8 +45,8 @@ export class PullRequest {
     this.#subscription = connection.subscribe(inbox, {
       callback: (error, message) => (error === null ? this.#receive(message) : this.#end({ isGone: true })),
     });
-    this.#timer = setTimeout(this.#abandon, query.waitMs + LATE_MS);
-    signal.addEventListener('abort', this.#abandon);
+    this.#timer = setTimeout(() => this.#abandon({ isGone: true }), query.waitMs + LATE_MS);
+    signal.addEventListener('abort', this.#abort);
     const { stream, consumer } = query;
     connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, requestOf(query), { reply: inbox });
   }
@@ -77,18 +77,20 @@ export class PullRequest {
     this.#over.resolve();
   }
 
-  /** The server still has the request. */
-  readonly #abandon = (): void => {
+  readonly #abort = (): void => this.#abandon({ isGone: false });
+
+  /** The server may still have the request. */
+  #abandon({ isGone }: { isGone: boolean }): void {
     if (this.#hasEnded) return;
-    this.#settle(false);
+    this.#settle(isGone);
     // Refused once the connection is closed: then nothing can arrive either.
     this.#subscription.drain().then(this.#over.resolve, () => this.#over.resolve());
-  };
+  }
 
   #settle(isGone: boolean): void {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
-    this.#signal.removeEventListener('abort', this.#abandon);
+    this.#signal.removeEventListener('abort', this.#abort);
     this.#answered.resolve({ messages: this.#messages, isGone });
   }
 }
