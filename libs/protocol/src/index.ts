@@ -20,6 +20,15 @@ export { eventErrorReply, eventReply, type EventReply } from './event/event-repl
 export { parseEventRequest, type EventRequestOptions, type EventRequestResult } from './event/parse-event-request.ts';
 export { correlationIdOf, runEndedEvents, runErrorOf, type EndedRun } from './event/run-ended-events.ts';
 export { parseStoredEvent, type StoredEvent, toStoredEvent } from './event/stored-event.ts';
+export type { OutboundAnswer, OutboundRequest } from './gateway/outbound-request.ts';
+export type { AiFormat, PublishTarget } from './gateway/read-outbound.ts';
+export {
+  isOutbound,
+  settleOutbound,
+  type AiGatewayOp,
+  type GatewayOp,
+  type SettledOp,
+} from './gateway/settle-outbound.ts';
 export { HEADERS, SERVER_KIND, SYNC_KIND, type ServerKind } from './headers.ts';
 export { appIdOf, functionIdOf, uuidV5 } from './ids/name-uuid.ts';
 export { derivedUlid, requestIdOf } from './ids/request-id.ts';

@@ -122,9 +122,13 @@ test('the other ops', () => {
     output: '{"a":2,"b":1}',
   });
   expect(read('SyncRunComplete', {})).toMatchObject({ kind: 'run-complete', output: 'null' });
-  expect(read('AIGateway', { opts: { url: 'u' } })).toEqual({ kind: 'ai-gateway', ...BASE, opts: { url: 'u' } });
-  expect(read('Gateway', { opts: { url: 'u' } })).toEqual({ kind: 'gateway', ...BASE, opts: { url: 'u' } });
-  expect(read('DeferAdd', { opts: { fn_slug: 'f' } })).toEqual({ kind: 'defer-add', ...BASE, opts: { fn_slug: 'f' } });
+  expect(read('DeferAdd', { opts: { fn_slug: 'f', input: { a: 1 }, meta: { m: 1 } } })).toEqual({
+    kind: 'defer-add',
+    ...BASE,
+    functionSlug: 'f',
+    input: { a: 1 },
+    meta: { m: 1 },
+  });
   expect(read('DeferAbort', { opts: { target_hashed_id: 't' } })).toEqual({
     kind: 'defer-abort',
     ...BASE,

@@ -1,4 +1,5 @@
 import { type JsonObject, type JsonValue, STEP_OUTPUT_BYTES_MAX } from '@perdure/domain';
+import { readAiRequest, readGatewayRequest } from '../gateway/read-outbound.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import { isLargerThan } from '../json/json-bytes.ts';
 import { asJsonObject, jsonTypeOf } from '../json/parse-json.ts';
@@ -35,12 +36,12 @@ const READERS: Readonly<Record<string, (op: WireOp) => Op | MalformedOp>> = {
   waitforevent: readWaitForEvent,
   invokefunction: readInvoke,
   waitforsignal: readWaitForSignal,
-  aigateway: ({ base, opts }) => ({ kind: 'ai-gateway', ...base, opts }),
-  gateway: ({ base, opts }) => ({ kind: 'gateway', ...base, opts }),
+  aigateway: readAiGateway,
+  gateway: readGateway,
   runcomplete: readRunComplete,
   syncruncomplete: readRunComplete,
   discoveryrequest: ({ base }) => ({ kind: 'discover', ...base }),
-  deferadd: ({ base, opts }) => ({ kind: 'defer-add', ...base, opts }),
+  deferadd: readDeferAdd,
   deferabort: readDeferAbort,
 };
 
@@ -58,11 +59,16 @@ export function readOp(value: JsonValue, mayBeLarge = true): Op | MalformedOp {
   if (read === undefined) return malformed('op', `"${op}" is not a known op`);
   if (typeof id !== 'string' || id === '') return malformed('id', `op ${op} has no step ID`);
   const opts = asJsonObject(fields['opts']) ?? {};
-  if (mayBeLarge && opts['input'] !== undefined && isLargerThan(JSON.stringify(opts['input']), STEP_OUTPUT_BYTES_MAX)) {
+  if (mayBeLarge && isStep(op) && isLargerThan(JSON.stringify(opts['input'] ?? null), STEP_OUTPUT_BYTES_MAX)) {
     return malformed('opts.input', `the input of step "${id}" is larger than ${STEP_OUTPUT_BYTES_MAX} bytes`);
   }
   const displayName = firstText(fields['displayName'], fields['name']) ?? id;
   return read({ base: { hash: id, displayName, isRace: opts['parallelMode'] === 'race' }, fields, opts });
+}
+
+/** The data of a deferred run has limits of its own, which fail nobody. */
+function isStep(op: string): boolean {
+  return op.toLowerCase() !== 'deferadd';
 }
 
 function malformed(field: string, message: string): MalformedOp {
@@ -135,8 +141,34 @@ function readWaitForSignal({ base, opts }: WireOp): Op | MalformedOp {
   return { kind: 'wait-for-signal', ...base, signal, timeout, conflict };
 }
 
+function readGateway({ base, opts }: WireOp): Op | MalformedOp {
+  const read = readGatewayRequest(opts);
+  if (!read.ok) return malformed(read.field, read.message);
+  const { ok: _, ...request } = read;
+  return { kind: 'gateway', ...base, ...request };
+}
+
+function readAiGateway({ base, opts }: WireOp): Op | MalformedOp {
+  const read = readAiRequest(opts);
+  if (!read.ok) return malformed(read.field, read.message);
+  const { ok: _, ...request } = read;
+  return { kind: 'ai-gateway', ...base, ...request };
+}
+
 function readRunComplete({ base, fields }: WireOp): Op {
   return { kind: 'run-complete', ...base, output: canonicalJson(fields['data'] ?? null) };
+}
+
+/** One that cannot be carried out is passed over: a deferred run never fails the run that asks for it (sdk-protocol.md 7.5). */
+function readDeferAdd({ base, opts }: WireOp): Op {
+  const meta = asJsonObject(opts['meta']);
+  return {
+    kind: 'defer-add',
+    ...base,
+    functionSlug: firstText(opts['fn_slug']) ?? '',
+    input: asJsonObject(opts['input']) ?? {},
+    ...(meta !== undefined && { meta }),
+  };
 }
 
 function readDeferAbort({ base, opts }: WireOp): Op | MalformedOp {

@@ -1,4 +1,6 @@
-import type { EpochMs, JsonValue, StepHash } from '@perdure/domain';
+import type { EpochMs, JsonObject, JsonValue, StepHash } from '@perdure/domain';
+import type { OutboundRequest } from '../gateway/outbound-request.ts';
+import type { AiFormat, PublishTarget } from '../gateway/read-outbound.ts';
 
 /** An error as the SDK reported it; all else that it sent is kept. */
 export interface SdkError {
@@ -28,12 +30,20 @@ export type Op =
   | (OpBase & { kind: 'wait-for-event'; event: string; timeout: string; if?: string })
   | (OpBase & { kind: 'invoke'; functionId: string; payload: JsonValue; timeout?: string })
   | (OpBase & { kind: 'wait-for-signal'; signal: string; timeout: string; conflict: 'fail' | 'replace' })
-  | (OpBase & { kind: 'ai-gateway'; opts: JsonValue })
-  | (OpBase & { kind: 'gateway'; opts: JsonValue })
+  /** `secrets`: what of the request must not be repeated in anything that is stored. */
+  | (OpBase & {
+      kind: 'ai-gateway';
+      request: OutboundRequest;
+      format: AiFormat;
+      secrets: string[];
+      publish?: PublishTarget;
+    })
+  | (OpBase & { kind: 'gateway'; request: OutboundRequest; publish?: PublishTarget })
   /** `output` is canonical JSON. */
   | (OpBase & { kind: 'run-complete'; output: string })
   | (OpBase & { kind: 'discover' })
-  | (OpBase & { kind: 'defer-add'; opts: JsonValue })
+  /** `input` is an object: the data that the deferred run is to get. */
+  | (OpBase & { kind: 'defer-add'; functionSlug: string; input: JsonObject; meta?: JsonObject })
   | (OpBase & { kind: 'defer-abort'; targetHash: StepHash });
 
 /** What an attempt came to (sdk-protocol.md 7.1 to 7.3). */
