@@ -155,7 +155,7 @@ export function describeHousekeeping(open: OpenStore): void {
       await collectAll(play.store);
 
       const left = Object.keys(await play.store.dump()).toSorted();
-      expect(left).toEqual(['acct|account-1', 'fn|fn-1', 'sys']);
+      expect(left).toEqual(['acct|account-1', 'fns', 'fn|fn-1', 'sys']);
     });
 
     test('tombstones, buckets and idle lanes stay as long as they are of use', async ({ play }) => {

@@ -344,7 +344,7 @@ export class Story {
     await collectAll(store);
     await clock.advanceBy(DAY_MS);
     await collectAll(store);
-    expect(Object.keys(await store.dump()).filter((key) => !/^(?:sys$|fn\||acct\|)/.test(key))).toEqual([]);
+    expect(Object.keys(await store.dump()).filter((key) => !/^(?:sys$|fns$|fn\||acct\|)/.test(key))).toEqual([]);
   }
 
   /** A targeted call saves its step; the discovery that follows with nothing else to do ends the run. */

@@ -18,6 +18,13 @@ export function checkLanes(store: Snapshot, findings: Findings): void {
     Array.from(store.ids('li'), ([laneId]) => laneId),
     store.scores('lanes').keys(),
   );
+  findings.expectSame(
+    'functions with an account are those in the list',
+    Array.from(store.ids('fn'))
+      .filter(([, key]) => store.doc(key)?.['acct'])
+      .map(([id]) => id),
+    store.scores('fns').keys(),
+  );
   findings.expectSame('what is parked has a timer', store.scores('parked').keys(), parked);
   for (const [counter] of store.ids('cw')) checkBaton(store, findings, counter);
 }

@@ -5,7 +5,7 @@
  * | key | kind | content |
  * |---|---|---|
  * | sys | document | `vt` virtual time of accounts; `seq` of pauses and lanes, `wseq` of waiters; `obhead obseq` of the outbox |
- * | runs, pauses, lanes | sorted sets | live runs, pauses, records of lanes, by when they were created: counts, and what `reconcile` pages through |
+ * | runs, pauses, lanes, fns | sorted sets | live runs, pauses, records of lanes, functions, by when they were created: counts, and what `reconcile` pages through |
  * | acct | document | `lim`, `pass`, `vt` of its functions, `par` parked, `low` |
  * | fn | document | limits, `state`, `pass`, `pc ps` passes of its classes, `vtC vtS` of their lanes, `par`, `low` a limit was lowered |
  * | back | set | unstarted runs of a function that has a limit for them |
@@ -44,6 +44,7 @@ export const SYS = 'sys';
 export const RUNS = 'runs';
 export const PAUSES = 'pauses';
 export const LANES = 'lanes';
+export const FUNCTIONS = 'fns';
 export const RUNNABLE_ACCOUNTS = 'acc';
 export const PARKED = 'parked';
 export const DUE = 'due';

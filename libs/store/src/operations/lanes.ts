@@ -7,6 +7,7 @@ import {
   counterKey,
   EXPIRIES,
   functionKey,
+  FUNCTIONS,
   laneJobsKey,
   laneKey,
   LANES,
@@ -127,7 +128,7 @@ export function makeLaneRunnable(op: Op, laneId: string, lane: Doc): void {
 function makeFunctionRunnable(op: Op, functionId: string, fn: Doc, accountId: string): void {
   const key = runnableFunctionsKey(accountId);
   if (op.tx.zscore(key, functionId) !== undefined) return;
-  if (!isSet(fn, 'acct')) change(fn, 'acct', accountId);
+  listFunction(op, functionId, fn, accountId);
   if (isBlocked(fn)) {
     saveDoc(op.tx, fn);
     return;
@@ -137,6 +138,13 @@ function makeFunctionRunnable(op: Op, functionId: string, fn: Doc, accountId: st
   op.tx.zadd(key, intField(fn, 'pass'), functionId);
   saveDoc(op.tx, fn);
   makeAccountRunnable(op, accountId, account);
+}
+
+/** The function has an account, and its counter is found by `reconcile`. */
+export function listFunction(op: Op, functionId: string, fn: Doc, accountId: string): void {
+  if (isSet(fn, 'acct')) return;
+  op.tx.zadd(FUNCTIONS, op.tx.hincr(SYS, 'seq', 1), functionId);
+  change(fn, 'acct', accountId);
 }
 
 export function makeAccountRunnable(op: Op, accountId: string, account: Doc): void {

@@ -1,7 +1,8 @@
 import { RECONCILE_LOOKS_MAX, TIMERS_PAGE } from './bounds.ts';
-import { DUE, LANES, LEASES, PARKED, PAUSES, RUNS } from './keys.ts';
+import { DUE, FUNCTIONS, LANES, LEASES, PARKED, PAUSES, RUNS } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import { startOp } from './op.ts';
+import { reconcileFunction } from './reconcile-function.ts';
 import { reconcileLane } from './reconcile-lane.ts';
 import { reconcilePause } from './reconcile-pause.ts';
 import { reconcileRun } from './reconcile-run.ts';
@@ -10,16 +11,16 @@ import { newRepair, type Repair } from './repair.ts';
 import type { Tx } from './tx.ts';
 
 /*
- * Whatever there is, is found through one of three lists, which an operation writes first and leaves last: live runs,
- * pauses, records of lanes. They and the timers are paged through one after the other:
+ * Whatever there is, is found through one of four lists, which an operation writes first and leaves last: live runs,
+ * pauses, records of lanes, functions. They and the timers are paged through one after the other:
  *
- *   pauses: of ended runs, without timeout, not indexed     lanes: holders of counters; runnable, parked or neither
+ *   pauses: of ended runs, without timeout, not indexed     fns: holders of counters; functions and accounts to be served
  *   due, lease: entries without their job                   runs: lost jobs, jobs in the wrong place, what the run counts
- *   parked: entries without reason
+ *   lanes: holders; runnable, parked or neither             parked: entries without reason
  *
  * What is right is left as it is, so it may be done at any time. What comes meanwhile is right, or comes later.
  */
-const LISTS = [PAUSES, DUE, LEASES, LANES, RUNS, PARKED];
+const LISTS = [PAUSES, DUE, LEASES, LANES, FUNCTIONS, RUNS, PARKED];
 
 export interface ReconcileArgs {
   /** `<index of the list>.<score>`: where the page before ended. */
@@ -67,6 +68,7 @@ function lookAtPage(repair: Repair, list: string, page: [string, number][]): num
     else if (list === DUE) reconcileDue(repair, id);
     else if (list === LEASES) reconcileLease(repair, id);
     else if (list === LANES) reconcileLane(repair, id);
+    else if (list === FUNCTIONS) reconcileFunction(repair, id);
     else if (list === RUNS) reconcileRun(repair, id);
     else reconcileParked(repair, id);
   }

@@ -1,7 +1,14 @@
 import { change, changeInt, field, intField, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
 import { accountLimit, functionLimit, limitInSlot } from './counters.ts';
 import { accountKey, functionKey } from './keys.ts';
-import { pauseFunction, resumeFunction, unparkAccount, unparkFunction, wakeFunctionLanes } from './lanes.ts';
+import {
+  listFunction,
+  pauseFunction,
+  resumeFunction,
+  unparkAccount,
+  unparkFunction,
+  wakeFunctionLanes,
+} from './lanes.ts';
 import { whole } from './numbers.ts';
 import { startOp } from './op.ts';
 import type { Tx } from './tx.ts';
@@ -28,6 +35,7 @@ export function setFunction(tx: Tx, now: number, args: SetFunctionArgs): boolean
   const op = startOp(tx, now);
   const fn = openOrNewDoc(tx, functionKey(args.functionId));
   if (field(fn, 'ver') !== '' && args.version < intField(fn, 'ver')) return false;
+  listFunction(op, args.functionId, fn, args.accountId);
   change(fn, 'acct', args.accountId);
   changeInt(fn, 'ver', args.version);
   changeInt(fn, 'w', Math.max(1, Math.floor(args.weight * 1000)));

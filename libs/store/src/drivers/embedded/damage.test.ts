@@ -99,6 +99,7 @@ const damages: Record<string, Damage> = {
     tx.zadd('runs', 1, 'run999999');
     tx.zadd('pauses', 1, 'run999999.p');
     tx.zadd('lanes', 1, 'fn-1|C|||x|');
+    tx.zadd('fns', 1, 'fn-9');
     return true;
   },
   'a counter has lost a holder': (tx, store, pick) => on(pick(members(store, 'ctr')), ([key, id]) => tx.srem(key, id)),
@@ -125,6 +126,8 @@ const damages: Record<string, Damage> = {
     on(pick(fullLanes(store)), (lane) => tx.hset(`fn|${lane.split('|')[0]}`, { par: '1' })),
   'an account is said to be parked': (tx, store, pick) =>
     on(pick(fullLanes(store)), () => tx.hset('acct|account-1', { par: '1' })),
+  'a function is not listed': (tx, store, pick) =>
+    on(pick(fullLanes(store)), (lane) => tx.zrem('fns', lane.split('|')[0] ?? '')),
   'a run is not listed': lose('runs'),
   'a run counts too many jobs': corrupt('nj', '7'),
   'a run counts no jobs': corrupt('nj', '0'),
