@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 import type { OutboundAnswer, OutboundRequest } from '@perdure/protocol';
-import { Agent, type Dispatcher, interceptors } from 'undici';
+import { Agent, interceptors } from 'undici';
 
 import type { Egress, EgressOptions } from '../../egress.ts';
 import { decodeBody } from '../http/decode-body.ts';
@@ -79,7 +79,7 @@ class HttpEgress implements Egress {
     const answer = await this.#dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
-      method: method as Dispatcher.HttpMethod,
+      method,
       headers: sentHeaders(headers),
       ...(body !== undefined && method !== 'GET' && method !== 'HEAD' && { body }),
       signal,
