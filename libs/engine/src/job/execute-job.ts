@@ -73,6 +73,7 @@ async function attempt(
   if (answer.kind === 'failed' && answer.code !== undefined) {
     ports.log.info('a call failed', { ...jobFacts(job), code: answer.code, reason: answer.error.message });
   }
+  await confirmInvoked(ports, answer);
   return decideCommit({
     answer,
     job: { attempt: await attemptOf(ports, job, answer), attemptsMax: job.attemptsMax },
@@ -86,6 +87,15 @@ async function attempt(
       findFunction: (name) => ports.catalog.index.findByName(name),
     },
   });
+}
+
+/** A function that is not known here may have been registered a moment ago, at another process. */
+async function confirmInvoked({ catalog }: Ports, answer: SdkAnswer): Promise<void> {
+  if (answer.kind !== 'ops') return;
+  const isUnknown = answer.ops.some(
+    (op) => op.kind === 'invoke' && catalog.index.findByName(op.functionId) === undefined,
+  );
+  if (isUnknown) await catalog.confirm();
 }
 
 /**

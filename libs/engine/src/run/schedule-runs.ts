@@ -44,7 +44,7 @@ export async function scheduleRuns(
   const { index } = ports.catalog;
   const { fns: matching, failures } = matchFunctions(ports, event, delivered);
   const fns = onlyCell === undefined ? matching : matching.filter((fn) => index.cellOf(fn.id) === onlyCell);
-  await answerMissingTarget(ports, event, matching);
+  await answerMissingTarget(ports, event);
   if (fns.length === 0) return { outcomes: failures, cells: [] };
   const eventsJson = `[${canonicalJson(delivered)}]`;
   const now = ports.clock.now();
@@ -108,10 +108,12 @@ function uninvokedMemo(result: ScheduleResult): string | undefined {
   }
 }
 
-/** The function was unregistered between the invoke and now. */
-async function answerMissingTarget(ports: Ports, event: Event, matching: FunctionDefinition[]): Promise<void> {
+/** The function was unregistered between the invoke and now. One that this process has yet to hear of gets the event later. */
+async function answerMissingTarget(ports: Ports, event: Event): Promise<void> {
   const correlationId = correlationIdOf(event);
-  if (correlationId === undefined || invokedFunction(ports, event) !== undefined || matching.length > 0) return;
+  if (correlationId === undefined || invokedFunction(ports, event) !== undefined) return;
+  await ports.catalog.confirm();
+  if (invokedFunction(ports, event) !== undefined) return;
   const name = asJsonObject(event.data['_inngest'])?.['fn_id'];
   await reply(ports, correlationId, errorMemo(functionNotFound(typeof name === 'string' ? name : '')));
 }
@@ -151,10 +153,11 @@ function matchFunctions(
   const { index } = ports.catalog;
   const fns: FunctionDefinition[] = [];
   const failures: EventOutcomeRecord[] = [];
-  const target = targetOf(ports, event);
-  if (target) fns.push(target);
+  if (isTargeted(event)) {
+    const target = targetOf(ports, event);
+    return { fns: target === undefined ? [] : [target], failures };
+  }
   for (const candidate of index.candidates(event.name)) {
-    if (candidate.fn === target) continue;
     const match = matchTriggers(candidate, delivered, ports.clock.now());
     if (match.kind === 'match') fns.push(candidate.fn);
     if (match.kind === 'error') {
@@ -166,10 +169,15 @@ function matchFunctions(
   return { fns, failures };
 }
 
+/** Made for one function: no other matches it, whatever its triggers (execution.md 2.2, 2.7). */
+function isTargeted(event: Event): boolean {
+  return event.target !== undefined || event.name === INTERNAL_EVENTS.invoked;
+}
+
 /** The function that the event was made for: it starts whatever its triggers say. */
 function targetOf(ports: Ports, event: Event): FunctionDefinition | undefined {
   if (event.target !== undefined) return ports.catalog.index.findByName(event.target);
-  return event.name === INTERNAL_EVENTS.invoked ? invokedFunction(ports, event) : undefined;
+  return invokedFunction(ports, event);
 }
 
 function invokedFunction(ports: Ports, event: Event): FunctionDefinition | undefined {

@@ -1,6 +1,8 @@
 import { type JsonValue, type SkipReason, STEP_OUTPUT_BYTES_MAX } from '@perdure/domain';
 import { asJsonObject, canonicalJson, errorMemo, runErrorOf, type SdkError } from '@perdure/protocol';
 
+const MESSAGE_CHARS_MAX = 10_000;
+
 /** What an invoke's step is told of the end of the run that it started (sdk-protocol.md 6.4, 7.5; execution.md 5.10). */
 export function invokeMemo(end: {
   status: JsonValue | undefined;
@@ -13,8 +15,15 @@ export function invokeMemo(end: {
     case 'Cancelled':
       return errorMemo(named('InngestInvokeCancelledError', 'The invoked function was cancelled'));
     default:
-      return errorMemo(asJsonObject(end.error) === undefined ? runErrorOf(end.result) : runErrorOf(end.error));
+      return failedMemo(asJsonObject(end.error) === undefined ? runErrorOf(end.result) : runErrorOf(end.error));
   }
+}
+
+/** An error that is too large for a step keeps its name and as much of its message as anyone reads. */
+function failedMemo(error: SdkError): string {
+  const memo = errorMemo(error);
+  if (Buffer.byteLength(memo) <= STEP_OUTPUT_BYTES_MAX) return memo;
+  return errorMemo(named(error.name.slice(0, MESSAGE_CHARS_MAX), error.message.slice(0, MESSAGE_CHARS_MAX)));
 }
 
 function completedMemo(result: JsonValue): string {
