@@ -30,7 +30,20 @@ export interface FunctionContext {
     sleep(id: string, duration: string | number): Promise<void>;
     sleepUntil(id: string, at: string | Date): Promise<void>;
     sendEvent(id: string, events: { name: string; data?: JsonObject; id?: string }): Promise<{ ids: string[] }>;
+    waitForEvent(
+      id: string,
+      options: { event: string; timeout: string | number | Date; if?: string; match?: string },
+    ): Promise<FunctionContext['event'] | null>;
+    /** `function`: what `createFunction` or `referenceFunction` of the SDK gives. */
+    invoke(id: string, options: { function: unknown; data?: JsonObject; timeout?: string | number }): Promise<unknown>;
+    waitForSignal(
+      id: string,
+      options: { signal: string; timeout: string | number; onConflict: 'fail' | 'replace' },
+    ): Promise<{ signal: string; data: unknown } | null>;
+    sendSignal(id: string, options: { signal: string; data?: unknown }): Promise<unknown>;
   };
+  /** Of version 4. */
+  group: { parallel<T>(options: { mode: 'race' }, steps: () => Promise<T>): Promise<T> };
 }
 
 export type Trigger = { event: string; if?: string } | { cron: string };
