@@ -56,4 +56,9 @@ export const systemProjects: TestProjectInlineConfiguration[] = [
     include: ['src/{deployment,faults}/*.test.ts'],
     env: { PERDURE_TEST_TOPOLOGY: 'cluster' },
   }),
+  // What one process can show: the SDKs do not see which it is.
+  project('system-languages', {
+    include: ['src/languages/*.test.ts'],
+    globalSetup: fileURLToPath(new URL('../tools/languages/global-setup.ts', import.meta.url)),
+  }),
 ];

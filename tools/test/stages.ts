@@ -8,6 +8,7 @@ import { commandEnv, pinnedNode, repositoryRoot } from '../bootstrap/paths.mjs';
 import { assessRepository } from '../conformance/assess-repository.ts';
 import { countsLine } from '../conformance/report.ts';
 import { buildGoTools } from '../deployment/harness/go-tools.ts';
+import { installPythonSdk } from '../languages/python-sdk.ts';
 import { countTests, type TestCounts, type VitestReport } from './vitest-report.ts';
 
 /** One part of `npm test`. A check throws when it fails; a run of tests answers with its counts. */
@@ -46,17 +47,18 @@ export const tests: readonly Stage[] = [
   {
     name: 'unit and contract tests',
     run: (context) => {
-      void beginGoTools();
+      void beginTools();
       return runVitest('unit', context);
     },
   },
   { name: 'whole system, embedded', run: (context) => runVitest('system', context) },
+  { name: 'other languages', run: (context) => runVitest('system-languages', context) },
   { name: 'whole system, services', run: (context) => runVitest('system-services', context) },
   { name: 'whole system, cluster', run: (context) => runVitest('system-cluster', context) },
   {
     name: 'image, Compose, Helm, AWS',
     run: async (context) => {
-      await beginGoTools();
+      await beginTools();
       return runVitest('deployment', context);
     },
   },
@@ -64,15 +66,15 @@ export const tests: readonly Stage[] = [
   { name: 'conformance', run: async () => console.log(countsLine(assessRepository(repositoryRoot))) },
 ];
 
-let goTools: Promise<unknown> | undefined;
+let tools: Promise<unknown> | undefined;
 
 /**
- * Builds what checks deployments beside the tests that come before those checks: minutes, on a fresh machine. Never
- * rejects: the checks ask again, and tell what is wrong.
+ * Builds what checks deployments, and installs the SDKs of other languages, beside the tests that come before those which
+ * need them: minutes, on a fresh machine. Never rejects: who needs them asks again, and tells what is wrong.
  */
-function beginGoTools(): Promise<unknown> {
-  goTools ??= Promise.allSettled([buildGoTools()]);
-  return goTools;
+function beginTools(): Promise<unknown> {
+  tools ??= Promise.allSettled([buildGoTools(), installPythonSdk()]);
+  return tools;
 }
 
 async function runVitest(project: string, { folder, leftOutPath }: StageContext): Promise<TestCounts> {
