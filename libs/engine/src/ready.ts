@@ -1,14 +1,18 @@
-import { DEFAULT_ENV_ID } from '@perdure/domain';
 import type { Ports } from './ports.ts';
 
 /** A port that does not answer within this time counts as down. */
 const PROBE_MS = 2_000;
 
 const PROBES = {
-  store: { name: 'store', ask: (ports: Ports) => ports.store.counts() },
+  store: { name: 'store', ask: askEveryCell },
   stream: { name: 'event stream', ask: (ports: Ports) => ports.stream.lag('runner') },
-  history: { name: 'history', ask: (ports: Ports) => ports.registry.listApps(DEFAULT_ENV_ID) },
+  history: { name: 'history', ask: (ports: Ports) => ports.history.ping() },
 } as const;
+
+/** The cheapest question that a cell answers; counting would look at every lane. */
+async function askEveryCell({ store }: Ports): Promise<void> {
+  await Promise.all(store.cells.map((cell) => cell.epoch()));
+}
 
 /** A port that a role cannot do its work without. */
 export type NeededPort = keyof typeof PROBES;

@@ -84,7 +84,8 @@ export class UpkeepLoop {
       new ReconcileLoop(ports, cell),
     ];
     // What concerns the whole platform is done with the first cell.
-    if (cell === 0) this.work.push(this.retention(), new StateLossLoop(ports), new CronLoop(ports), new SweepLoop(ports));
+    if (cell === 0)
+      this.work.push(this.retention(), new StateLossLoop(ports), new CronLoop(ports), new SweepLoop(ports));
     for (const work of this.work) work.start();
   }
 
