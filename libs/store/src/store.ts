@@ -224,6 +224,11 @@ export interface AdvanceArgs {
   isParallel: boolean;
   /** True: discover even when nothing was saved or planned (DiscoveryRequest, or an empty 206). */
   discover: boolean;
+  /**
+   * Steps of this answer that the caller is busy with itself: it keeps the job and its lease, and commits the whole answer
+   * again when they have ended. Absent: the job ends.
+   */
+  underway?: StepHash[];
   attemptsMax: number;
   limits: { stepsMax: number; stateBytesMax: number };
   /**

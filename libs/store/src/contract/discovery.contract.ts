@@ -158,6 +158,44 @@ export function describeDiscovery(open: OpenStore): void {
       expect(await callsOf(play, job.run.runId)).toEqual(['step']);
     });
 
+    test('what the caller does itself belongs to the group: the others start, and its job stays with it', async ({
+      play,
+    }) => {
+      const job = await play.start();
+      const waiting = wait('w', { expiresAt: play.clock.now() + 60_000 });
+      const plans = [run('a'), waiting];
+      const ahead = { plans, isParallel: true, underway: ['g', 'h'] };
+
+      await play.twice(() => play.advance(job, ahead));
+      expect(await callsOf(play, job.run.runId)).toEqual(['a', 'step']);
+      await play.saveStep(await play.claimOne(), 'a');
+      await play.store.consumePause({ pauseId: 'pause-w', memo: '1' });
+      expect(await callsOf(play, job.run.runId)).toEqual(['step']);
+      expect(await play.store.extend(lease(job), LEASE_MS)).toBe('extended');
+
+      await play.advance(job, { plans, isParallel: true, saves: [save('g'), save('h')] });
+
+      const discovery = await play.claimOne();
+      expect(discovery).toMatchObject({ target: 'step', run: { forcePlan: false, stepCount: 4 } });
+      expect(discovery.state?.stack.toSorted()).toEqual(['a', 'g', 'h', 'w']);
+    });
+
+    test('what the caller does itself and gives back holds the group until it is done', async ({ play }) => {
+      const job = await play.start();
+      await play.advance(job, { plans: [run('a')], isParallel: true, underway: ['g'] });
+      const { a } = await claimByTarget(play);
+
+      await play.store.retry({ lease: lease(job), notBefore: play.clock.now() + 1_000, reason: 'failure' });
+      await play.saveStep(a!, 'a');
+      expect(await callsOf(play, job.run.runId)).toEqual([]);
+      await play.clock.advanceBy(1_000);
+
+      const again = await play.claimOne();
+      expect(again).toMatchObject({ jobId: job.jobId, attempt: 1, state: { stack: ['a'] } });
+      await play.saveStep(again, 'g');
+      expect(await play.claimOne()).toMatchObject({ target: 'step', state: { stack: ['a', 'g'] } });
+    });
+
     test('planning again what is queued, running, sleeping, waiting or saved changes nothing', async ({ play }) => {
       const job = await play.start();
       const now = play.clock.now();

@@ -58,6 +58,7 @@ export interface AdvanceArgs {
   requestVersion?: number;
   isParallel: boolean;
   discover: boolean;
+  underway?: string[];
   attemptsMax: number;
   limits: RunLimits;
   chain?: { token: string; leaseMs: number; knownStack: number };
@@ -118,6 +119,7 @@ export function advance(tx: Tx, now: number, args: AdvanceArgs): AdvanceResult {
   noteParallel(commit);
   for (const plan of args.plans) planStep(commit, plan);
   for (const save of args.saves) commitSave(commit, save);
+  if (args.underway !== undefined) return goOn(commit);
   removeLeasedJob(op, args.lease.jobId, job, run);
   discoverNext(commit);
   if (intField(run, 'nj') === 0 && commit.ready.length === 0 && !redrive(commit)) return advanced(undefined, false);
@@ -203,6 +205,9 @@ function noteParallel(commit: Commit): void {
   }
   for (const save of args.saves) {
     if (!op.tx.mhas(stepsKey(runId), save.hash)) members.push(save.hash);
+  }
+  for (const hash of args.underway ?? []) {
+    if (!op.tx.mhas(stepsKey(runId), hash)) members.push(hash);
   }
   if (hasPlannedRun && isGrouping(run)) openGroup(op, runId, run, members);
 }
@@ -309,6 +314,19 @@ function redrive(commit: Commit): boolean {
   const discovery = requestDiscovery(op, runId, run, args.attemptsMax);
   if (discovery !== undefined) commit.ready.push(discovery);
   return true;
+}
+
+/**
+ * The job stays with the caller, who is busy with steps of this answer; the others start. A repeat finds them known, and
+ * answers the same: that something is ready does no harm where nothing is.
+ */
+function goOn(commit: Commit): AdvanceResult {
+  const { op, args, runId, run } = commit;
+  const discovery = commit.discover ? requestDiscovery(op, runId, run, args.attemptsMax) : undefined;
+  if (discovery !== undefined) commit.ready.push(discovery);
+  for (const next of commit.ready) enqueueJob(op, runId, run, next);
+  saveDoc(op.tx, run);
+  return advanced(undefined, true);
 }
 
 /** Hands the first ready job to the caller where that is allowed; the others go to their lane. */
