@@ -8,7 +8,7 @@ import { CALL_TIMEOUT_MS, type EngineSettings, FunctionCatalog, LEASE_MS, type P
 import type { EventStream } from '@perdure/event-stream';
 import { openEmbeddedEventStream, openJetStreamEventStream } from '@perdure/event-stream/drivers';
 import { openPgliteHistory, openPostgresHistory } from '@perdure/history/drivers';
-import { openHttpInvoker } from '@perdure/invoker/drivers';
+import { openHttpEgress, openHttpInvoker } from '@perdure/invoker/drivers';
 import { systemIds } from '@perdure/protocol';
 import { routeCells, type Store, type StoreCells } from '@perdure/store';
 import { openEmbeddedStore, openRedisCells } from '@perdure/store/drivers';
@@ -58,10 +58,11 @@ async function openAll(config: RoleConfig, log: Logger, keep: Keep): Promise<Por
     keep(openStore(config, log, telemetry)),
     keep(openBus(config, log)),
     keep(Promise.resolve(openHttpInvoker({ now: () => systemClock.now() }))),
+    keep(Promise.resolve(openHttpEgress())),
   ] as const;
   // Settled first: what opens after another failed is kept too, and so closed again.
   await Promise.allSettled(openings);
-  const [database, opened, store, bus, invoker] = await Promise.all(openings);
+  const [database, opened, store, bus, invoker, egress] = await Promise.all(openings);
   // Pulling waits for something to come.
   const stream = measurePort(opened, { name: 'stream', metrics, except: ['pull'] });
   const history = measurePort(database.history, { name: 'history', metrics });
@@ -86,6 +87,7 @@ async function openAll(config: RoleConfig, log: Logger, keep: Keep): Promise<Por
     registry,
     sweeps,
     invoker,
+    egress,
     bus,
     log,
     telemetry,

@@ -2,7 +2,7 @@ import type { BackoffPolicy, Clock, Ids } from '@perdure/domain';
 import type { Bus } from '@perdure/bus';
 import type { EventStream } from '@perdure/event-stream';
 import type { History, Registry, Sweeps } from '@perdure/history';
-import type { Invoker } from '@perdure/invoker';
+import type { Egress, Invoker } from '@perdure/invoker';
 import type { StoreCells } from '@perdure/store';
 import type { Logger, Telemetry } from '@perdure/telemetry';
 import type { FunctionCatalog } from './function/function-catalog.ts';
@@ -17,6 +17,7 @@ export interface Ports {
   registry: Registry;
   sweeps: Sweeps;
   invoker: Invoker;
+  egress: Egress;
   bus: Bus;
   log: Logger;
   telemetry: Telemetry;

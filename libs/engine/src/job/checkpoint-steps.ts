@@ -1,7 +1,7 @@
 import type { Checkpoint } from '@perdure/protocol';
 import { hintOfCell } from '../hints/cell-hints.ts';
 import type { Ports } from '../ports.ts';
-import { overflowed } from './decide-commit.ts';
+import { failRefused } from './decide-commit.ts';
 
 export type CheckpointOutcome = 'saved' | 'stale' | 'run-gone' | 'too-large';
 
@@ -35,7 +35,7 @@ async function endOverflowed(
   { runId, lease }: Checkpoint,
   cause: 'too-many-steps' | 'state-too-large',
 ): Promise<CheckpointOutcome> {
-  const { output } = overflowed(cause, ports.settings);
+  const { output } = failRefused(cause, ports.settings);
   await ports.store.finalize({ runId, lease, status: 'Failed', output });
   hintOfCell(ports, 'outbox-filled', runId);
   return 'too-large';

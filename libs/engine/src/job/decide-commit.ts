@@ -69,14 +69,15 @@ function afterOps(answer: Extract<SdkAnswer, { kind: 'ops' }>, input: DecideComm
   const end = ops.find((op) => op.kind === 'run-complete');
   if (end) return { kind: 'complete', output: end.output, saves };
 
-  const error = ops.find((op) => op.kind === 'step-error');
-  if (error) {
+  const errors = ops.filter((op) => op.kind === 'step-error');
+  const [error] = errors;
+  if (error !== undefined) {
     const next = decideAfterFailure(
       { ...input.job, isRetriable: !answer.noRetry, ...(answer.retryAt !== undefined && { retryAt: answer.retryAt }) },
       { now: input.now, random: input.random, policy: input.backoff },
     );
     if (next.kind === 'retry') return { kind: 'retry', notBefore: next.notBefore, error: error.error, saves };
-    saves.push({ hash: error.hash, memo: error.memo, isRace: error.isRace });
+    saves.push(...errors.map(({ hash, memo, isRace }) => ({ hash, memo, isRace })));
   }
   return advance(ops, saves, answer.requestVersion, input);
 }
@@ -132,12 +133,21 @@ function failWith(error: SdkError): Extract<Commit, { kind: 'fail' }> {
   };
 }
 
-/** What a run fails with that the store found to exceed its limits. */
-export function overflowed(
-  cause: 'too-many-steps' | 'state-too-large',
+/** What a run fails with whose answer the store refused. */
+export function failRefused(
+  cause: 'too-many-steps' | 'state-too-large' | 'signal-conflict',
   { stepsMax, stateBytesMax }: { stepsMax: number; stateBytesMax: number },
 ): Extract<Commit, { kind: 'fail' }> {
-  return cause === 'too-many-steps' ? stepsOverflowed(stepsMax) : stateTooLarge(stateBytesMax);
+  switch (cause) {
+    case 'too-many-steps':
+      return stepsOverflowed(stepsMax);
+    case 'state-too-large':
+      return stateTooLarge(stateBytesMax);
+    case 'signal-conflict':
+      return failRun('Error', 'Signal conflict; signal wait already exists for another run');
+    default:
+      return assertNever(cause);
+  }
 }
 
 function stepsOverflowed(stepsMax: number): Extract<Commit, { kind: 'fail' }> {

@@ -13,11 +13,10 @@ import { hintOfCell } from '../hints/cell-hints.ts';
 import { throughOutage } from '../loop/through-outage.ts';
 import type { Ports } from '../ports.ts';
 import { parseRunMeta, withEditedInput } from '../run/run-meta.ts';
-import { type Commit, decideCommit, failRun, overflowed } from './decide-commit.ts';
+import { type Commit, decideCommit, failRefused } from './decide-commit.ts';
+import { makeRequests, requestsOf, startOthers } from './make-requests.ts';
 import { stateAfterSaves, stateOf } from './run-cache.ts';
 import { jobFacts, JobWatch } from './watch-job.ts';
-
-const SIGNAL_CONFLICT = 'Signal conflict; signal wait already exists for another run';
 
 /** What the loop is told when a job and those chained to it are done. */
 export type JobEnd = { hasReady: boolean };
@@ -74,6 +73,17 @@ async function attempt(
     ports.log.info('a call failed', { ...jobFacts(job), code: answer.code, reason: answer.error.message });
   }
   await confirmInvoked(ports, answer);
+  const requests = requestsOf(answer);
+  if (requests.length === 0) return decide(ports, job, state, answer);
+  const others = await decide(ports, job, state, answer);
+  if (others.kind !== 'advance') return others;
+  const refused = await startOthers(ports, job, others, requests);
+  if (refused !== undefined) return refused;
+  const settled = await makeRequests(ports, job, answer, signal);
+  return settled === 'aborted' ? 'aborted' : decide(ports, job, state, settled);
+}
+
+async function decide(ports: Ports, job: ClaimedJob, state: RunState, answer: SdkAnswer): Promise<Commit> {
   return decideCommit({
     answer,
     job: { attempt: await attemptOf(ports, job, answer), attemptsMax: job.attemptsMax },
@@ -231,9 +241,8 @@ async function advance(
       return { hasReady: false };
     case 'too-many-steps':
     case 'state-too-large':
-      return carryOut(ports, job, state, overflowed(result.kind, settings), isDraining);
     case 'signal-conflict':
-      return carryOut(ports, job, state, failRun('Error', SIGNAL_CONFLICT), isDraining);
+      return carryOut(ports, job, state, failRefused(result.kind, settings), isDraining);
     default:
       return assertNever(result);
   }
@@ -281,7 +290,7 @@ async function saveSteps(
     leaseMs: settings.leaseMs,
     limits: { stepsMax: settings.stepsMax, stateBytesMax: settings.stateBytesMax },
   });
-  return saved === 'too-many-steps' || saved === 'state-too-large' ? overflowed(saved, settings) : undefined;
+  return saved === 'too-many-steps' || saved === 'state-too-large' ? failRefused(saved, settings) : undefined;
 }
 
 async function finalize(

@@ -59,11 +59,12 @@ export function planOp(op: StepOp, context: PlanContext): Planned {
       return planInvoke(op, context);
     case 'wait-for-signal':
       return planSignal(op, context);
+    // The executor is busy with these itself, see `makeRequests`.
     case 'ai-gateway':
     case 'gateway':
+    // They concern the end of the run, see `defersOf`.
     case 'defer-add':
     case 'defer-abort':
-      return notYet(op);
     case 'step-done':
     case 'step-error':
     case 'step-failed':
@@ -239,13 +240,6 @@ function tooLong(what: string, plural: string, text: string): Planned {
 
 function unreadableTimeout({ displayName }: StepOp, text: string): Planned {
   return fail('InvalidTimeout', `The timeout "${text}" of step "${displayName}" is neither a duration nor an instant.`);
-}
-
-function notYet(op: StepOp): Planned {
-  return fail(
-    'UnsupportedOperation',
-    `This version of Perdure does not support "${op.kind}", asked for by step "${op.displayName}".`,
-  );
 }
 
 /** What an invoke of a function ends with that nobody has registered. */
