@@ -14,6 +14,8 @@ const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 const WAIT_MS = 5_000;
 /** A request that ended without a message before its time is not followed by the next one at once. */
 const EMPTY_PAUSE_MS = 250;
+/** What arrives while nobody pulls is kept this long for the next pull, then given back. */
+const KEEP_MS = 1_000;
 const CONFIRM_MS_MAX = 5_000;
 const UNREADABLE_MS = 5_000;
 
@@ -31,7 +33,9 @@ interface HandedOut {
 /**
  * This process's share of one group: a durable consumer that any number of processes pull from.
  *
- * 1. A message that arrived is in `#handedOut`, in `#waiting`, or was given back.
+ * A request outlives the pull that made it, when that is aborted: the next pull goes on with it.
+ *
+ * 1. A message that arrived is in a request, in `#waiting`, in `#handedOut`, or was given back.
  * 2. It leaves `#handedOut` when the server has confirmed what became of it; until then saying so may be repeated.
  * 3. Deliveries are counted by the server. One more than allowed is not handed out but given up on.
  */
@@ -39,9 +43,12 @@ export class GroupConsumer {
   readonly #group: GroupName;
   readonly #parts: StreamParts;
   readonly #handedOut = new Map<number, HandedOut>();
-  /** Arrived, and did not fit into the answer any more. */
+  /** Arrived when nobody pulled, or did not fit into the answer any more. */
   readonly #waiting: Msg[] = [];
-  readonly #requests = new Set<Promise<void>>();
+  readonly #openRequests = new Set<PullRequest>();
+  /** Of these, the ones whose pull was aborted. */
+  readonly #idleRequests = new Set<PullRequest>();
+  #giveBackTimer: NodeJS.Timeout | undefined;
 
   constructor(group: GroupName, parts: StreamParts) {
     this.#group = group;
@@ -50,9 +57,10 @@ export class GroupConsumer {
 
   /** Goes on through outages until there is a message or `signal` aborts. */
   async pull(messagesMax: number, signal: AbortSignal): Promise<Delivery[]> {
+    clearTimeout(this.#giveBackTimer);
     while (!signal.aborted) {
       const messages = this.#waiting.length > 0 ? this.#takeWaiting(messagesMax) : await this.#ask(messagesMax, signal);
-      const deliveries = await this.#handOut(messages);
+      const deliveries = await this.#handOut(messages, messagesMax);
       if (deliveries.length > 0) return deliveries;
     }
     return [];
@@ -78,11 +86,19 @@ export class GroupConsumer {
   }
 
   /** Gives everything back that this process still has, so that others get it at once. To be called when no pull waits. */
-  async release(): Promise<void> {
-    await Promise.all(this.#requests);
+  release(): void {
+    clearTimeout(this.#giveBackTimer);
+    for (const request of this.#openRequests) {
+      this.#waiting.push(...request.take());
+      request.cancel();
+    }
+    this.#giveBackWaiting();
     for (const { reply } of this.#handedOut.values()) this.#say(reply, NAK);
-    for (const { reply } of this.#waiting.splice(0)) this.#say(reply, NAK);
     this.#handedOut.clear();
+  }
+
+  #giveBackWaiting(): void {
+    for (const { reply } of this.#waiting.splice(0)) this.#say(reply, NAK);
   }
 
   #takeWaiting(messagesMax: number): Msg[] {
@@ -91,39 +107,61 @@ export class GroupConsumer {
   }
 
   async #ask(messagesMax: number, signal: AbortSignal): Promise<Msg[]> {
-    const { link, names, declaration } = this.#parts;
+    const { link, declaration } = this.#parts;
     await link.connected(signal);
     if (signal.aborted) return [];
-    const stop = new AbortController();
-    const abort = (): void => stop.abort();
+    const request = this.#takeIdle() ?? this.#request(messagesMax);
+    const aborted = Promise.withResolvers<'aborted'>();
+    const abort = (): void => aborted.resolve('aborted');
     signal.addEventListener('abort', abort);
-    // Nobody would answer a request that was made before.
-    const forget = [link.onLost(abort), declaration.onMade(abort)];
-    const startedAt = performance.now();
-    const query = {
+    const how = await Promise.race([request.ended, aborted.promise]);
+    signal.removeEventListener('abort', abort);
+    if (!request.hasEnded) this.#idleRequests.add(request);
+    const messages = request.take();
+    if (messages.length > 0) return messages;
+    if (how === 'gone') await declaration.repair();
+    if (performance.now() - request.startedAt < EMPTY_PAUSE_MS) await pause(EMPTY_PAUSE_MS, signal);
+    return messages;
+  }
+
+  #takeIdle(): PullRequest | undefined {
+    const [request] = this.#idleRequests;
+    if (request !== undefined) this.#idleRequests.delete(request);
+    return request;
+  }
+
+  #request(messagesMax: number): PullRequest {
+    const { link, names, declaration } = this.#parts;
+    const request = new PullRequest(link.connection, {
       stream: names.main,
       consumer: this.#group,
       messagesMax,
       bytesMax: Math.max(ANSWER_BYTES_MAX, 2 * (link.connection.info?.max_payload ?? 0)),
       waitMs: WAIT_MS,
-    };
-    const request = new PullRequest(link.connection, query, stop.signal, ({ reply }) => this.#say(reply, NAK));
-    const over = request.over.finally(() => this.#requests.delete(over));
-    this.#requests.add(over);
-    const { messages, isGone } = await request.answer;
-    signal.removeEventListener('abort', abort);
-    for (const each of forget) each();
-    if (isGone) await declaration.repair();
-    const wasShort = performance.now() - startedAt < EMPTY_PAUSE_MS;
-    if (messages.length === 0 && wasShort) await pause(EMPTY_PAUSE_MS, signal);
-    return messages;
+    });
+    this.#openRequests.add(request);
+    // Nobody would answer it after that.
+    const forget = [link.onLost(() => request.cancel()), declaration.onMade(() => request.cancel())];
+    void request.ended.then(() => {
+      for (const each of forget) each();
+      this.#openRequests.delete(request);
+      if (this.#idleRequests.delete(request)) this.#keep(request.take());
+    });
+    return request;
   }
 
-  async #handOut(messages: Msg[]): Promise<Delivery[]> {
+  #keep(messages: Msg[]): void {
+    if (messages.length === 0) return;
+    this.#waiting.push(...messages);
+    clearTimeout(this.#giveBackTimer);
+    this.#giveBackTimer = setTimeout(() => this.#giveBackWaiting(), KEEP_MS);
+  }
+
+  async #handOut(messages: Msg[], messagesMax: number): Promise<Delivery[]> {
     const deliveries: Delivery[] = [];
     let bytes = 0;
     for (const [index, message] of messages.entries()) {
-      if (bytes >= ANSWER_BYTES_MAX) {
+      if (bytes >= ANSWER_BYTES_MAX || deliveries.length === messagesMax) {
         this.#waiting.push(...messages.slice(index));
         break;
       }

@@ -214,7 +214,7 @@ class JetStreamEventStream implements EventStream {
 
   async #release(): Promise<void> {
     await Promise.allSettled(this.#pulls);
-    for (const group of Object.values(this.#groups)) await group.release();
+    for (const group of Object.values(this.#groups)) group.release();
     if (this.#parts.link.isConnected) await this.#parts.link.connection.flush().catch(() => undefined);
   }
 

@@ -12,86 +12,76 @@ export interface PullQuery {
   waitMs: number;
 }
 
-export interface PullAnswer {
-  messages: Msg[];
-  /** Nobody answers for the consumer: it, its stream or its leader may be gone. */
-  isGone: boolean;
-}
+/**
+ * How a request ended: the server said so, nobody answers for the consumer (it, its stream or its leader may be gone), or
+ * it was cancelled here.
+ */
+export type PullEnd = 'ended' | 'gone' | 'cancelled';
 
 /**
- * One request to a consumer: waits for the first message and ends with the last one that is there. On abort it ends with
- * what has come.
+ * One request to a consumer: waits for the first message and ends with the last one that is there. The server knows one
+ * kind of request that does both: `no_wait` with an expiry ends when it has run out of messages after the first.
  *
- * The server knows one kind of request that does both: `no_wait` with an expiry ends when it has run out of messages after
- * the first. What it had sent before it learned that nobody listens any more goes to `giveBack`, so that it need not wait
- * for the ack wait.
+ * The server cannot be told to forget a request. Whoever stops listening loses what it is just sending, until the ack wait
+ * ends: so a request is cancelled only when nothing can come any more.
  */
 export class PullRequest {
+  readonly startedAt = performance.now();
+  readonly #connection: NatsConnection;
   readonly #query: PullQuery;
-  readonly #signal: AbortSignal;
-  readonly #giveBack: (message: Msg) => void;
-  readonly #messages: Msg[] = [];
-  readonly #answered = Promise.withResolvers<PullAnswer>();
-  readonly #over = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<PullEnd>();
   readonly #subscription: Subscription;
   readonly #timer: NodeJS.Timeout;
+  #messages: Msg[] = [];
+  #count = 0;
   #hasEnded = false;
 
-  constructor(connection: NatsConnection, query: PullQuery, signal: AbortSignal, giveBack: (message: Msg) => void) {
+  constructor(connection: NatsConnection, query: PullQuery) {
+    this.#connection = connection;
     this.#query = query;
-    this.#signal = signal;
-    this.#giveBack = giveBack;
     const inbox = createInbox();
     this.#subscription = connection.subscribe(inbox, {
-      callback: (error, message) => (error === null ? this.#receive(message) : this.#end({ isGone: true })),
+      callback: (error, message) => (error === null ? this.#receive(message) : this.#end('gone')),
     });
-    this.#timer = setTimeout(() => this.#abandon({ isGone: true }), query.waitMs + LATE_MS);
-    signal.addEventListener('abort', this.#abort);
+    this.#timer = setTimeout(() => this.#end('gone'), query.waitMs + LATE_MS);
     const { stream, consumer } = query;
     connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, requestOf(query), { reply: inbox });
   }
 
-  get answer(): Promise<PullAnswer> {
-    return this.#answered.promise;
+  get ended(): Promise<PullEnd> {
+    return this.#ended.promise;
   }
 
-  /** Resolves when nothing can arrive any more. */
-  get over(): Promise<void> {
-    return this.#over.promise;
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** What has arrived since the last call. */
+  take(): Msg[] {
+    const taken = this.#messages;
+    this.#messages = [];
+    return taken;
+  }
+
+  cancel(): void {
+    this.#end('cancelled');
   }
 
   #receive(message: Msg): void {
     const kind = kindOf(message);
     if (kind === 'progress') return;
-    if (kind !== 'message') return this.#end({ isGone: kind === 'gone' });
-    if (this.#hasEnded) return this.#giveBack(message);
+    if (kind !== 'message') return this.#end(kind);
     this.#messages.push(message);
-    if (this.#messages.length === this.#query.messagesMax) this.#end({ isGone: false });
+    this.#count++;
+    if (this.#count === this.#query.messagesMax) this.#end('ended');
   }
 
-  /** The server has ended the request. */
-  #end({ isGone }: { isGone: boolean }): void {
+  #end(how: PullEnd): void {
     if (this.#hasEnded) return;
-    this.#settle(isGone);
-    this.#subscription.unsubscribe();
-    this.#over.resolve();
-  }
-
-  readonly #abort = (): void => this.#abandon({ isGone: false });
-
-  /** The server may still have the request. */
-  #abandon({ isGone }: { isGone: boolean }): void {
-    if (this.#hasEnded) return;
-    this.#settle(isGone);
-    // Refused once the connection is closed: then nothing can arrive either.
-    this.#subscription.drain().then(this.#over.resolve, () => this.#over.resolve());
-  }
-
-  #settle(isGone: boolean): void {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
-    this.#signal.removeEventListener('abort', this.#abort);
-    this.#answered.resolve({ messages: this.#messages, isGone });
+    if (!this.#connection.isClosed()) this.#subscription.unsubscribe();
+    this.#ended.resolve(how);
   }
 }
 

@@ -47,10 +47,11 @@ export async function readRange(link: NatsLink, { consumers }: JetStreamManager,
       bytesMax,
       waitMs: READ_MS,
     };
-    const lost = new AbortController();
-    const forget = link.onLost(() => lost.abort());
-    const { messages } = await new PullRequest(link.connection, query, lost.signal, () => {}).answer;
+    const request = new PullRequest(link.connection, query);
+    const forget = link.onLost(() => request.cancel());
+    await request.ended;
     forget();
+    const messages = request.take();
     // Nothing would say that there is no more.
     if (messages.length === 0) throw unavailable('stored messages were not delivered in time');
     return messages;
