@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 
 import { completed, ops, startScriptedApp, stepHash, stepRunOp } from '@perdure/testing';
-import { startRedisSentinels } from '@perdure/testing/services';
+import { startPrivateRedis, startRedisSentinels } from '@perdure/testing/services';
 import { describe, expect, test } from 'vitest';
 
 import { functionsOf, mixedEvent } from '../harness/audit/audited-functions.ts';
@@ -14,8 +14,7 @@ import { until } from '../harness/poll.ts';
 import { downtimeMs, pass, seed, seeded } from '../harness/seed.ts';
 
 /** Without waiting for replicas that have not got everything yet: as when the machine dies. */
-async function shutDownAtOnce(redisUrl: string): Promise<void> {
-  const { hostname, port } = new URL(redisUrl);
+async function shutDownAtOnce({ hostname, port }: URL = new URL('redis://none')): Promise<void> {
   const socket = connect(Number(port), hostname);
   socket.write('SHUTDOWN NOSAVE NOW FORCE\r\n');
   await once(socket, 'close');
@@ -46,27 +45,29 @@ describe('a service that is down', () => {
     },
   );
 
-  test(
-    `[E134] Redis fails over to its replica under load: no run is stuck, each ends once (PERDURE_SEED=${seed})`,
+  test.for([0, 1])(
+    `[E134] Redis fails over to its replica under load, %i replicas waited for: no run is stuck, each ends once (PERDURE_SEED=${seed})`,
     TIMEOUT,
-    async (ctx) => {
+    async (waitReplicas, ctx) => {
       const sentinels = asStarted(await startRedisSentinels());
       ctx.onTestFinished(() => sentinels.stop());
-      const cluster = await startCluster(ctx, { redisUrl: sentinels.url, args: ['--redis-wait-replicas', '1'] });
+      const args = ['--redis-wait-replicas', String(waitReplicas)];
+      const cluster = await startCluster(ctx, { redisUrl: sentinels.url, args });
       const auditor = await startAuditor(ctx);
       await auditor.register(cluster.url);
       const load = startLoad(cluster.api, 60, mixedEvent);
       await pass('quiet', 1_000 + seeded().random() * 2_000);
 
-      const [primary] = sentinels.servers;
-      await shutDownAtOnce(primary?.url ?? '');
+      const [primary, replica] = sentinels.servers.map(({ url }) => new URL(url));
+      await shutDownAtOnce(primary);
+      // The one that takes over needs a replica of its own, where one is waited for.
+      const next = asStarted(await startPrivateRedis(['--replicaof', '127.0.0.1', replica?.port ?? '']));
+      ctx.onTestFinished(() => next.stop());
       const before = (await auditor.report()).runs;
       await until(
         'runs to end on the other Redis',
         async () => (await auditor.report()).runs > before + 50 || undefined,
-        {
-          waitMs: 60_000,
-        },
+        { waitMs: 60_000 },
       );
 
       await expectPromisesKept(auditor, cluster.api, await load.stop(), 300_000);
