@@ -1,13 +1,18 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CONFIG, PORTS, type RoleConfig } from '@perdure/boot';
 import type { Ports } from '@perdure/engine';
+import { CancellationsController } from './controllers/cancellations.controller.ts';
 import { CheckpointController } from './controllers/checkpoint.controller.ts';
 import { EventsController } from './controllers/events.controller.ts';
+import { FunctionsController } from './controllers/functions.controller.ts';
 import { MetricsController } from './controllers/metrics.controller.ts';
 import { RegistrationController } from './controllers/registration.controller.ts';
+import { ReplaysController } from './controllers/replays.controller.ts';
 import { RunsController } from './controllers/runs.controller.ts';
+import { RunsV2Controller } from './controllers/runs-v2.controller.ts';
 import { RunStateController } from './controllers/run-state.controller.ts';
 import { ServerController } from './controllers/server.controller.ts';
+import { SignalsController } from './controllers/signals.controller.ts';
 import { WelcomeController } from './controllers/welcome.controller.ts';
 
 @Module({})
@@ -23,7 +28,12 @@ export class ApiModule {
         CheckpointController,
         EventsController,
         RunsController,
+        RunsV2Controller,
         RunStateController,
+        SignalsController,
+        CancellationsController,
+        FunctionsController,
+        ReplaysController,
       ],
       providers: [
         { provide: PORTS, useValue: ports },

@@ -18,7 +18,7 @@ export { cancelRun } from './run/cancel-run.ts';
 export { isOutage } from './loop/through-outage.ts';
 export { isReady, type NeededPort } from './ready.ts';
 export { findRun } from './run/find-run.ts';
-export { addCancellation, type CancellationSpec } from './control/cancel-runs.ts';
+export { addCancellation, checkEventExpression, type CancellationSpec } from './control/cancel-runs.ts';
 export { setFunctionState } from './control/set-function-state.ts';
 export { addReplay, type ReplaySpec } from './replay/replay-runs.ts';
 export { rerunRun, type RerunOptions, type RerunResult } from './replay/rerun-run.ts';

@@ -1,4 +1,4 @@
-import { type EpochMs, type FunctionId, type JsonObject, ulidTimeMs } from '@perdure/domain';
+import { type EpochMs, type FunctionDefinition, type JsonObject, ulidTimeMs } from '@perdure/domain';
 import { compileExpression, evaluateBoolean, type Expression } from '@perdure/expressions';
 import type { Sweep } from '@perdure/history';
 import type { RunsPage, Store } from '@perdure/store';
@@ -20,14 +20,26 @@ export interface CancellationSpec {
   if?: string;
 }
 
-/** Begins to cancel the runs of a function; the progress is told by `ports.sweeps`. Answers the ID of the cancellation. */
-export async function addCancellation(ports: Ports, functionId: FunctionId, spec: CancellationSpec): Promise<Sweep> {
+/** Begins to cancel the runs of a function; the progress is told by `ports.sweeps`. */
+export async function addCancellation(ports: Ports, fn: FunctionDefinition, spec: CancellationSpec): Promise<Sweep> {
   const now = ports.clock.now();
-  const sweep = { id: ports.ids.ulid(now), envId: fnEnv(ports, functionId), functionId, createdAt: now };
-  const added = { ...sweep, kind: 'cancellation' as const, spec: JSON.stringify(spec) };
+  const added = {
+    id: ports.ids.ulid(now),
+    envId: fn.envId,
+    kind: 'cancellation' as const,
+    functionId: fn.id,
+    spec: JSON.stringify(spec),
+    createdAt: now,
+  };
   await ports.sweeps.addSweep(added);
-  ports.log.info('a bulk cancellation was asked for', { sweepId: sweep.id, functionId, ...spec });
+  ports.log.info('a bulk cancellation was asked for', { sweepId: added.id, functionId: fn.id, ...spec });
   return { ...added, state: 'open', seen: 0, done: 0, failed: 0 };
+}
+
+/** What is wrong with an expression over `event`; undefined when nothing is. */
+export function checkEventExpression(text: string): string | undefined {
+  const compiled = compileExpression(text, { variables: ['event'] });
+  return compiled.ok ? undefined : compiled.message;
 }
 
 /**
@@ -116,10 +128,4 @@ function chooseRuns(
 function fitOf(expression: Expression, events: string, now: EpochMs): 'true' | 'false' | 'error' {
   const [event = {}] = JSON.parse(events) as JsonObject[];
   return evaluateBoolean(expression, { event }, { now }).kind;
-}
-
-function fnEnv(ports: Ports, functionId: FunctionId): string {
-  const fn = ports.catalog.index.findById(functionId);
-  if (fn === undefined) throw new RangeError(`there is no function ${functionId}`);
-  return fn.envId;
 }
