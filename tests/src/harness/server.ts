@@ -100,6 +100,11 @@ export class PerdureServer {
     return this.#log.slice(-LOG_LINES_SHOWN).join('\n');
   }
 
+  /** All that it printed, as far as it is kept. */
+  get wholeLog(): string {
+    return this.#log.join('\n');
+  }
+
   /** Resolves when a line that holds `text` is printed, or has been since the last start. */
   waitForLog(text: string, waitMs?: number): Promise<true> {
     const look = () => this.#log.slice(this.#startsAtLine).some((line) => line.includes(text)) || undefined;
