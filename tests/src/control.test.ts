@@ -52,10 +52,12 @@ describe('a paused function', () => {
     const eventId = await system.api.sendOne({ name: 'test/naps-until-paused' });
     await system.api.waitForRun(eventId, { isWanted: ({ status }) => status === 'Running' });
 
-    const { cancellation_id: id } = await hold(system.api, 'pause', 'ending-naps-until-paused', { cancel_runs: true });
+    const held = await hold(system.api, 'pause', 'ending-naps-until-paused', { cancel_runs: true });
 
     expect(await system.api.waitForRun(eventId)).toMatchObject({ status: 'Cancelled' });
-    expect((await system.api.request('GET', `/v1/cancellations/${String(id)}`)).status).toBe(200);
+    expect((await system.api.request('GET', `/v1/cancellations/${held['cancellation_id'] as string}`)).status).toBe(
+      200,
+    );
   });
 
   test.each(['pause', 'resume', 'drain'])('%s of a function that nobody registered is 404', async (what) => {

@@ -172,7 +172,7 @@ describe('a replay', () => {
     await system.scriptedApp(ctx, 'replayed', {
       id: 'replayed',
       script: (call) => {
-        const n = String(call.event.data['n']);
+        const n = JSON.stringify(call.event.data['n']);
         seen.set(n, (seen.get(n) ?? 0) + 1);
         return Number(n) % 2 === 0 && seen.get(n) === 1 ? failed('at first', { isRetriable: false }) : completed(n);
       },
@@ -182,7 +182,7 @@ describe('a replay', () => {
       ...Array.from({ length: 20 }, (_, n) => ({ name: 'test/replayed', data: { n } })),
     );
     await Promise.all(ids.map((id) => system.api.waitForRun(id)));
-    const until_ = new Date(Date.now() + 1).toISOString();
+    const to = new Date(Date.now() + 1).toISOString();
     const late = await system.api.waitForRun(await system.api.sendOne({ name: 'test/replayed', data: { n: 100 } }));
     expect(late.status).toBe('Failed');
 
@@ -190,7 +190,7 @@ describe('a replay', () => {
     const answer = await replay(system.api, {
       function_id: 'replayed-replayed',
       from,
-      until: until_,
+      until: to,
       statuses: ['FAILED'],
       runs_per_second: 8,
     });
@@ -218,7 +218,7 @@ describe('a replay', () => {
         {
           id: 'replayed',
           script: (call) => {
-            const n = String(call.event.data['n']);
+            const n = JSON.stringify(call.event.data['n']);
             seen.set(n, (seen.get(n) ?? 0) + 1);
             return completed(n);
           },

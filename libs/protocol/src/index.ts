@@ -65,5 +65,22 @@ export {
   type RunFacts,
   type RunV1,
 } from './rest/rest-v1.ts';
+export { parseSignal, type SignalRequest } from './rest/parse-signal.ts';
+export {
+  parseCancellation,
+  parseReplay,
+  RUNS_PER_SECOND_MAX,
+  type CancellationRequest,
+  type ReplayRequest,
+} from './rest/parse-sweep.ts';
+export { envelopeV2, parseRerun, type RerunRequest } from './rest/rest-v2.ts';
+export {
+  toCancellationV1,
+  toReplayV1,
+  type CancellationV1,
+  type ReplayV1,
+  type SweepFacts,
+  type SweptFunction,
+} from './rest/sweep-v1.ts';
 export { SIGNATURE_TOLERANCE_S, signBody, verifySignature } from './signature/sign-body.ts';
 export { hashSigningKey, isBearerAccepted, isEqualText, stripKeyPrefix } from './signature/signing-key.ts';

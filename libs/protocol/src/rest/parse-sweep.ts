@@ -125,7 +125,9 @@ function readExpression(
 function readStatuses(value: JsonValue, problems: string[]): RunStatus[] {
   if (value === null) return ['Failed'];
   const given = Array.isArray(value) ? value : [value];
-  const statuses = given.map((name) => REPLAYED.find((status) => String(name).toLowerCase() === status.toLowerCase()));
+  const statuses = given.map((name) =>
+    REPLAYED.find((status) => typeof name === 'string' && name.toLowerCase() === status.toLowerCase()),
+  );
   const known = statuses.filter((status) => status !== undefined);
   if (known.length === 0 || known.length < given.length) {
     problems.push(`statuses: expected some of ${REPLAYED.join(', ')}, found ${JSON.stringify(value)}`);
