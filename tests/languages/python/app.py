@@ -8,6 +8,7 @@ output is for the test, one JSON object a line: {"port": n} once it listens, the
 """
 
 import asyncio
+import collections
 import datetime
 import json
 import os
@@ -119,12 +120,21 @@ async def invokes(ctx: inngest.Context) -> object:
     }
 
 
+begun: collections.Counter[str] = collections.Counter()
+"""Steps that have begun and wait for one another, by run."""
+
+
 @client.create_function(fn_id="parallel", trigger=event("parallel"))
 async def parallel(ctx: inngest.Context) -> object:
+    async def both_begun() -> None:
+        while begun[ctx.run_id] < 2:
+            await asyncio.sleep(0.01)
+
     async def lasting(name: str, seconds: float) -> str:
-        did(ctx, name, at="start")
+        did(ctx, name)
+        begun[ctx.run_id] += 1
+        await asyncio.wait_for(both_begun(), 20)
         await asyncio.sleep(seconds)
-        did(ctx, name, at="end")
         return name
 
     async def after() -> str:

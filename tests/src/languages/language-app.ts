@@ -31,8 +31,16 @@ export type Deed = JsonObject & { did: string; run: string; attempt: number };
 export interface FunctionCall extends Exchange {
   fnId: string;
   stepId: string;
-  ctx: JsonObject & { run_id: string; attempt: number; disable_immediate_execution: boolean; use_api: boolean };
+  ctx: JsonObject & {
+    run_id: string;
+    attempt: number;
+    generation_id: number;
+    stack: { stack: string[] };
+    disable_immediate_execution: boolean;
+    use_api: boolean;
+  };
   memos: JsonObject;
+  version: number;
   /** The parsed body of the answer. */
   reply: JsonValue;
 }
@@ -186,6 +194,7 @@ function parseCall(exchange: Exchange): FunctionCall {
     stepId: query.get('stepId') ?? '',
     ctx: body['ctx'] as FunctionCall['ctx'],
     memos: body['steps'] as JsonObject,
+    version: Number(body['version']),
     reply: JSON.parse(exchange.answer) as JsonValue,
   };
 }
