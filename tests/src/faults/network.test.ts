@@ -31,6 +31,6 @@ test(
     await pass('quiet', 1_000);
 
     expect(done.length).toBeGreaterThan(5);
-    await expectPromisesKept(auditor, cluster.api, await load.stop(), 300_000);
+    await expectPromisesKept(auditor, cluster.api, await load.stop(), { waitMs: 300_000 });
   },
 );

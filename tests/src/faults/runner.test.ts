@@ -30,7 +30,7 @@ test(
       }
     }
     const acknowledged = await load.stop();
-    await expectPromisesKept(auditor, cluster.api, acknowledged, 300_000);
+    await expectPromisesKept(auditor, cluster.api, acknowledged, { waitMs: 300_000 });
 
     expect(acknowledged.length).toBeGreaterThan(1_000);
   },

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 import { completed, ops, startScriptedApp, stepHash, stepRunOp } from '@perdure/testing';
 import { startPrivateRedis, startRedisSentinels } from '@perdure/testing/services';
@@ -10,14 +10,26 @@ import { expectPromisesKept, startAuditor } from '../harness/audit/auditor.ts';
 import { startLoad } from '../harness/audit/load.ts';
 import { asStarted } from '../harness/backing-services.ts';
 import { startCluster } from '../harness/cluster.ts';
+import { freePort } from '../harness/free-port.ts';
 import { until } from '../harness/poll.ts';
 import { downtimeMs, pass, seed, seeded } from '../harness/seed.ts';
 
 /** Without waiting for replicas that have not got everything yet: as when the machine dies. */
-async function shutDownAtOnce({ hostname, port }: URL = new URL('redis://none')): Promise<void> {
-  const socket = connect(Number(port), hostname);
-  socket.write('SHUTDOWN NOSAVE NOW FORCE\r\n');
-  await once(socket, 'close');
+async function shutDownAtOnce(redis: URL | undefined): Promise<void> {
+  await once(sendToRedis(redis, 'SHUTDOWN NOSAVE NOW FORCE'), 'close');
+}
+
+async function tellRedis(redis: URL | undefined, command: string): Promise<void> {
+  const socket = sendToRedis(redis, command);
+  const [answer] = await once(socket, 'data');
+  socket.destroy();
+  expect(String(answer)).toMatch(/^\+OK/);
+}
+
+function sendToRedis(redis: URL | undefined, command: string): Socket {
+  const socket = connect(Number(redis?.port), redis?.hostname ?? '');
+  socket.write(`${command}\r\n`);
+  return socket;
 }
 
 const TIMEOUT = { timeout: 600_000 };
@@ -41,7 +53,7 @@ describe('a service that is down', () => {
       }
       await pass('quiet', 1_000);
 
-      await expectPromisesKept(auditor, cluster.api, await load.stop(), 300_000);
+      await expectPromisesKept(auditor, cluster.api, await load.stop(), { waitMs: 300_000 });
     },
   );
 
@@ -70,7 +82,35 @@ describe('a service that is down', () => {
         { waitMs: 60_000 },
       );
 
-      await expectPromisesKept(auditor, cluster.api, await load.stop(), 300_000);
+      await expectPromisesKept(auditor, cluster.api, await load.stop(), { waitMs: 300_000 });
+    },
+  );
+
+  test(
+    `[E134] Redis fails over and has lost its last second of writes: each event still has its runs, and they end (PERDURE_SEED=${seed})`,
+    TIMEOUT,
+    async (ctx) => {
+      const sentinels = asStarted(await startRedisSentinels());
+      ctx.onTestFinished(() => sentinels.stop());
+      const cluster = await startCluster(ctx, { redisUrl: sentinels.url });
+      const auditor = await startAuditor(ctx);
+      await auditor.register(cluster.url);
+      const load = startLoad(cluster.api, 60, mixedEvent);
+      await pass('quiet', 1_000 + seeded().random() * 2_000);
+
+      const [primary, replica] = sentinels.servers.map(({ url }) => new URL(url));
+      // Nobody is there: it gets nothing more from its primary, and stays as it is.
+      await tellRedis(replica, `REPLICAOF 127.0.0.1 ${await freePort()}`);
+      await pass('writes that will be lost', 1_000);
+      await shutDownAtOnce(primary);
+      const before = (await auditor.report()).runs;
+      await until(
+        'runs to end on the other Redis',
+        async () => (await auditor.report()).runs > before + 50 || undefined,
+        { waitMs: 60_000 },
+      );
+
+      await expectPromisesKept(auditor, cluster.api, await load.stop(), { waitMs: 300_000, hasLostWrites: true });
     },
   );
 

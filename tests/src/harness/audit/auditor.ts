@@ -68,33 +68,40 @@ export async function startAuditor(ctx: TestContext): Promise<Auditor> {
 
 /**
  * Waits until everything has ended, and expects that every promise was kept. `api` is there to send a last event: an end
- * that came twice has come twice by the time that it has come through.
+ * that came twice has come twice by the time that it has come through. `hasLostWrites`: the store has forgotten what
+ * it answered last, so that steps may have to run again, with another output, and runs too.
  */
 export async function expectPromisesKept(
   auditor: Auditor,
   api: ServerApi,
   events: readonly AcknowledgedEvent[],
-  waitMs?: number,
+  { waitMs, hasLostWrites = false }: { waitMs?: number; hasLostWrites?: boolean } = {},
 ): Promise<AuditReport> {
   await auditor.waitForEnds(events, waitMs);
   const name = 'audit/one';
   await auditor.waitForEnds([{ name, id: await api.sendOne({ name }) }]);
-  // Events that were not acknowledged may have been taken all the same: their runs end too.
-  let report = await auditor.report();
-  await until(
-    'every run that was called to end',
-    async () => {
-      report = await auditor.report();
-      return report.open.length === 0 || undefined;
-    },
-    { waitMs: DRAIN_MS_MAX, describe: () => report.open.join(', ') },
-  );
-  expect(report.violations).toEqual([]);
-  expect(report.finishedTwice).toEqual([]);
-  expect(report.ranTwice).toEqual([]);
+  const report = hasLostWrites ? await auditor.report() : await reportOnceNothingIsOpen(auditor);
+  expect(report.inventions).toEqual([]);
+  if (!hasLostWrites) {
+    expect(report.changes).toEqual([]);
+    expect(report.finishedTwice).toEqual([]);
+    expect(report.ranTwice).toEqual([]);
+  }
   for (const ending of Object.keys(report.endings)) {
     const [slug = '', status] = ending.split(' ');
     expect(ENDINGS[slug] ?? ['Completed'], slug).toContain(status);
   }
+  return report;
+}
+
+/** Events that were not acknowledged may have been taken all the same: their runs end too. */
+async function reportOnceNothingIsOpen(auditor: Auditor): Promise<AuditReport> {
+  let report = await auditor.report();
+  const look = async () => {
+    report = await auditor.report();
+    return report.open.length === 0 || undefined;
+  };
+  const describe = () => report.open.join(', ');
+  await until('every run that was called to end', look, { waitMs: DRAIN_MS_MAX, describe });
   return report;
 }

@@ -45,7 +45,8 @@ test('a run that went well breaks no promise', () => {
   expect(ledger.report()).toEqual({
     calls: 2,
     runs: 1,
-    violations: [],
+    inventions: [],
+    changes: [],
     finishedTwice: [],
     ranTwice: [],
     open: [],
@@ -60,16 +61,16 @@ test('an acknowledged event misses each function that has no ended run', () => {
   expect(ledger.missing([{ id: 'e1', name: 'go' }])).toEqual({ count: 1, examples: ['e1/app-g'] });
 });
 
-test('a memo that the step never gave is a violation', () => {
+test('a memo that the step never gave is seen', () => {
   const ledger = aLedger();
   ledger.noteOutput('r1', 'a', 1);
 
   ledger.noteCall(aCall('r1', { a: { data: 2 } }));
 
-  expect(ledger.report().violations).toEqual(['r1/a: the memo {"data":2} is nothing that the step gave']);
+  expect(ledger.report().inventions).toEqual(['r1/a: the memo {"data":2} is nothing that the step gave']);
 });
 
-test('a memo that changes is a violation, also in the output of the run', () => {
+test('a memo that changes is seen, also in the output of the run', () => {
   const ledger = aLedger();
   for (const output of [1, 2]) ledger.noteOutput('r1', 'a', output);
 
@@ -78,7 +79,7 @@ test('a memo that changes is a violation, also in the output of the run', () => 
   ledger.noteFinished(aFinishedEvent('r1', { memos: { a: { data: 2 } } }), 'observer-1');
 
   expect(ledger.executionsOf('r1', 'a')).toBe(2);
-  expect(ledger.report().violations).toEqual(Array(2).fill('r1/a: the memo was {"data":1} and is now {"data":2}'));
+  expect(ledger.report().changes).toEqual(Array(2).fill('r1/a: the memo was {"data":1} and is now {"data":2}'));
 });
 
 test('a run that ends twice is seen, whether by another event or by another run of the same one', () => {

@@ -14,8 +14,10 @@ export interface AuditReport {
   calls: number;
   /** Runs that have ended. */
   runs: number;
-  /** Broken promises about memos, in words; the first few. */
-  violations: string[];
+  /** Memos that the step never gave, in words; the first few. */
+  inventions: string[];
+  /** Memos that were another one before, in words; the first few. */
+  changes: string[];
   /** Runs of which more than one finished event, or more than one run started by it, was seen. */
   finishedTwice: string[];
   /** Event and function that more than one run has ended for. */
@@ -26,7 +28,7 @@ export interface AuditReport {
   endings: Record<string, number>;
 }
 
-const VIOLATIONS_MAX = 20;
+const FINDINGS_MAX = 20;
 const EXAMPLES_MAX = 5;
 
 /**
@@ -34,7 +36,7 @@ const EXAMPLES_MAX = 5;
  *
  * 1. nothing acknowledged is lost: each event's runs, one of each function that it triggers, end (`missing`, `ranTwice`);
  * 2. nothing ends twice (`finishedTwice`);
- * 3. a memo is something that the step gave, and the same to every later call (`violations`): an output that came after
+ * 3. a memo is something that the step gave, and the same to every later call (`inventions`, `changes`): an output that came after
  *    its lease was lost never replaces the one that was committed;
  * 4. what was started ends (`open`).
  */
@@ -52,7 +54,8 @@ export class Ledger {
   readonly #ended = new Map<string, Set<string>>();
   readonly #called = new Set<string>();
   readonly #endings: Record<string, number> = {};
-  readonly #violations: string[] = [];
+  readonly #inventions: string[] = [];
+  readonly #changes: string[] = [];
 
   /** `functionsOf`: the slugs of the functions that an event of this name triggers. */
   constructor(functionsOf: (eventName: string) => readonly string[]) {
@@ -113,7 +116,8 @@ export class Ledger {
     return {
       calls: this.#calls,
       runs: this.#finished.size,
-      violations: this.#violations,
+      inventions: this.#inventions,
+      changes: this.#changes,
       finishedTwice: keysWhere(this.#finished, (seen) => seen.eventIds.size > 1 || seen.runIds.size > 1),
       ranTwice: keysWhere(this.#ended, (runs) => runs.size > 1),
       open: [...this.#called].filter((runId) => !this.#finished.has(runId)).slice(0, EXAMPLES_MAX),
@@ -128,16 +132,16 @@ export class Ledger {
     if (memo === null && !isWait) return;
     const text = JSON.stringify(memo);
     if (!isWait && this.#given.get(key)?.has(text) !== true) {
-      this.#violate(`${key}: the memo ${text} is nothing that the step gave`);
+      keep(this.#inventions, `${key}: the memo ${text} is nothing that the step gave`);
     }
     const before = this.#told.get(key);
     if (before === undefined) this.#told.set(key, text);
-    else if (before !== text) this.#violate(`${key}: the memo was ${before} and is now ${text}`);
+    else if (before !== text) keep(this.#changes, `${key}: the memo was ${before} and is now ${text}`);
   }
+}
 
-  #violate(text: string): void {
-    if (this.#violations.length < VIOLATIONS_MAX) this.#violations.push(text);
-  }
+function keep(findings: string[], text: string): void {
+  if (findings.length < FINDINGS_MAX) findings.push(text);
 }
 
 function keysWhere<T>(map: Map<string, T>, is: (value: T) => boolean): string[] {
