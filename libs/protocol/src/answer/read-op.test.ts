@@ -49,9 +49,17 @@ test('an output above 4 MiB is a step failure that user code can catch, one of 4
   expect(read('StepRun', { data: `${largest}x` })).toEqual({
     kind: 'step-failed',
     ...BASE,
-    error: { name: 'output_too_large', message: 'The output of step "My step" is larger than 4194304 bytes' },
+    error: {
+      name: 'output_too_large',
+      message: 'The output of step "My step" is larger than 4194304 bytes',
+      data: null,
+    },
     memo: canonicalJson({
-      error: { name: 'output_too_large', message: 'The output of step "My step" is larger than 4194304 bytes' },
+      error: {
+        name: 'output_too_large',
+        message: 'The output of step "My step" is larger than 4194304 bytes',
+        data: null,
+      },
     }),
   });
   expect(read('StepError', { error: { name: 'E', message: largest } })).toMatchObject({

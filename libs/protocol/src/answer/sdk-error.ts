@@ -41,11 +41,15 @@ export function errorJson(error: SdkError): string {
   return canonicalJson(error as JsonObject);
 }
 
-/** The error of a step whose output is not stored: final, and catchable by user code (execution.md PD-25). */
+/**
+ * The error of a step whose output is not stored: final, and catchable by user code (execution.md PD-25). Go cannot read the
+ * error of a step that has no `data`, and would fail the function instead.
+ */
 export function outputTooLargeError(displayName: string): SdkError {
   return {
     name: ANSWER_CODES.outputTooLarge,
     message: `The output of step "${displayName}" is larger than ${STEP_OUTPUT_BYTES_MAX} bytes`,
+    data: null,
   };
 }
 
