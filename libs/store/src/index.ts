@@ -12,6 +12,8 @@ export {
   type ClaimResult,
   type ConstraintKeys,
   type ConsumeResult,
+  type DeferArgs,
+  type DeferResult,
   type Duty,
   type DutyStore,
   type FinalizeArgs,

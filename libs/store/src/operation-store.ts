@@ -1,5 +1,6 @@
 import { assertNever } from '@perdure/domain';
 import { checkHash, checkRunId, encodeAnchor, encodeName } from './name-encoding.ts';
+import { ABORTED } from './operations/defer.ts';
 import type { JobView, StateView } from './operations/dispatch.ts';
 import { findBrokenInvariants } from './invariants/find-broken-invariants.ts';
 import type { OperationArgs, OperationName, OperationResult } from './operations/index.ts';
@@ -13,6 +14,8 @@ import type {
   ClaimedJob,
   ClaimResult,
   ConsumeResult,
+  DeferArgs,
+  DeferResult,
   Duty,
   FinalizeArgs,
   FunctionLimits,
@@ -122,6 +125,18 @@ export class OperationStore implements Store {
   }
 
   retry(args: {
+  async defer({ changes, limits, ...rest }: DeferArgs): Promise<DeferResult> {
+    const result = await this.#driver.run('defer', {
+      ...rest,
+      changes: changes.map(({ hash, body = '' }) => {
+        checkHash(hash);
+        return { hash, body, bodyBytes: Buffer.byteLength(body) };
+      }),
+      ...limits,
+    });
+    return result.kind === 'deferred' ? { kind: 'deferred', dropped: asArray(result.dropped) } : result;
+  }
+
     lease: { jobId: string; token: string };
     notBefore: number;
     reason: 'failure' | 'infrastructure' | 'drain';
@@ -355,7 +370,16 @@ function asArray<Item>(items: Item[]): Item[] {
 }
 
 function toState(state: StateView): RunState {
-  return { events: state.events, steps: Object.fromEntries(asArray(state.steps)), stack: asArray(state.stack) };
+  return {
+    events: state.events,
+    steps: Object.fromEntries(asArray(state.steps)),
+    stack: asArray(state.stack),
+    ...(state.defers && {
+      defers: Object.fromEntries(
+        asArray(state.defers).map(([hash, stored]) => [hash, { abortable: stored !== ABORTED }]),
+      ),
+    }),
+  };
 }
 
 /** In the order in which they came. */
@@ -373,6 +397,12 @@ function toClaimedJob(job: JobView): ClaimedJob {
 }
 
 function toRunJob(jobId: string, fields: Readonly<Record<string, string>>): RunJob {
+function defersOf(bodies: [string, string][]): { hash: string; body: string }[] {
+  return asArray(bodies)
+    .map(([hash, body]) => ({ hash, body }))
+    .toSorted((a, b) => (a.hash < b.hash ? -1 : 1));
+}
+
   const kind = fields['kind'] ?? '';
   const state = fields['st'];
   return {
@@ -412,7 +442,7 @@ function toScheduledRun(runId: string, record: Readonly<Record<string, string>>)
   return { ...run, status: 'Scheduled', requestVersion: -1, forcePlan: false, stepCount: 0, stateBytes: 0 };
 }
 
-function toOutboxEntry({ seq, entry, run, events, steps, stack }: OutboxView): OutboxEntry {
+function toOutboxEntry({ seq, entry, run, events, steps, stack, defers }: OutboxView): OutboxEntry {
   const at = Number(entry['at']);
   const runId = entry['run'] ?? '';
   switch (entry['kind']) {
@@ -447,3 +477,4 @@ function toOutboxEntry({ seq, entry, run, events, steps, stack }: OutboxView): O
       return { seq, at, kind: 'event', event: { eventId: entry['id'] ?? '', body: entry['body'] ?? '' } };
   }
 }
+        ...(defers && { defers: defersOf(defers) }),

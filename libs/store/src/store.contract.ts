@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { describeDefers } from './contract/defers.contract.ts';
 import { describeDiscovery } from './contract/discovery.contract.ts';
 import { describeHousekeeping } from './contract/housekeeping.contract.ts';
 import { describeJobs } from './contract/jobs.contract.ts';
@@ -19,6 +20,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeRuns(open);
     describeJobs(open);
     describeDiscovery(open);
+    describeDefers(open);
     describePauses(open);
     describeLimits(open);
     describeHousekeeping(open);

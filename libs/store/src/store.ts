@@ -131,6 +131,8 @@ export interface RunState {
   steps: Record<StepHash, string>;
   /** Hashes in order of completion. */
   stack: StepHash[];
+  /** Deferred runs by hash; one that was called off is not abortable. Absent when there never were any. */
+  defers?: Record<StepHash, { abortable: boolean }>;
 }
 
 export interface FinalizeArgs {
@@ -258,6 +260,19 @@ export interface CheckpointArgs {
   limits: { stepsMax: number; stateBytesMax: number };
 }
 
+export interface DeferArgs {
+  runId: RunId;
+  lease: { jobId: JobId; token: LeaseToken };
+  /** In order. Without a `body` the deferred run is called off. */
+  changes: { hash: StepHash; body?: string }[];
+  /** Deferred runs of one run, those called off included, and bytes of all that are to come. */
+  limits: { runsMax: number; bytesMax: number };
+}
+
+export type DeferResult =
+  /** `dropped`: hashes of those that would go beyond a limit. */
+  { kind: 'deferred'; dropped: StepHash[] } | { kind: 'stale' } | { kind: 'run-gone' };
+
 export interface ClaimQueue {
   /**
    * First fires what is due (delayed jobs, sleeps, timeouts), reaps lost leases, unparks lanes; then leases up to
@@ -279,6 +294,8 @@ export interface LeaseStore {
   advance(args: AdvanceArgs): Promise<AdvanceResult>;
   /** Saves steps while the call goes on (sdk-protocol.md 9.1.1): extends the lease, resets the attempt to 0. */
   checkpoint(args: CheckpointArgs): Promise<'saved' | 'stale' | 'run-gone' | 'too-many-steps' | 'state-too-large'>;
+  /** Notes runs to be scheduled when this one ends, in whatever way: `run-ended` tells them. The first of a hash wins. */
+  defer(args: DeferArgs): Promise<DeferResult>;
   /**
    * Gives the job back for later. `reason` 'failure' spends an attempt; 'infrastructure' counts separately; 'drain'
    * counts nothing. Generation + 1 in each case.
@@ -436,6 +453,8 @@ export type OutboxEntry = { seq: number; at: EpochMs } & (
       events: string;
       /** Its steps in the order in which they were done; absent when there are none. */
       memos?: { hash: StepHash; memo: string }[];
+      /** Runs that it deferred; absent when there are none. */
+      defers?: { hash: StepHash; body: string }[];
       publishesEnd: boolean;
     }
   | { kind: 'event'; event: OutboxEvent }

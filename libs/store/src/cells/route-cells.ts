@@ -72,6 +72,7 @@ class RoutedCells implements StoreCells {
     return cell.advance(waitsForSignal ? await this.#signals.reserve(args, cell) : args);
   };
   checkpoint: LeaseStore['checkpoint'] = (args) => this.cellOf(args.runId).checkpoint(args);
+  defer: LeaseStore['defer'] = (args) => this.cellOf(args.runId).defer(args);
   retry: LeaseStore['retry'] = (args) => this.#cellOfJob(args.lease.jobId).retry(args);
 
   findRunJobs: StoreInspection['findRunJobs'] = (runId) => this.cellOf(runId).findRunJobs(runId);

@@ -1,3 +1,4 @@
+import { ABORTED } from '../operations/defer.ts';
 import { isWork } from '../operations/jobs.ts';
 import { jobKey } from '../operations/keys.ts';
 import { int, type Fields, type Findings, type Snapshot } from './snapshot.ts';
@@ -22,6 +23,18 @@ function checkState(store: Snapshot, findings: Findings, runId: string, run: Fie
   findings.expect(int(run['sl']) === stack.length, `run ${runId} knows the length of its stack, ${stack.length}`);
   findings.expect(int(run['steps']) >= stack.length, `run ${runId} counts at least the steps on its stack`);
   findings.expect(store.text(`run|${runId}|ev`) !== undefined, `run ${runId} has its events`);
+  const defers = Object.entries(store.doc(`run|${runId}|df`) ?? {});
+  const deferred = defers.filter(([, bytes]) => bytes !== ABORTED);
+  findings.expect(int(run['dfn']) === defers.length, `run ${runId} knows its ${defers.length} deferred runs`);
+  findings.expect(
+    int(run['dfb']) === deferred.reduce((sum, [, bytes]) => sum + int(bytes), 0),
+    `run ${runId} knows the size of its deferred runs`,
+  );
+  findings.expectSame(
+    `deferred runs of ${runId} are those with a body`,
+    Object.keys(store.doc(`run|${runId}|db`) ?? {}),
+    deferred.map(([hash]) => hash),
+  );
   const group = store.set(`run|${runId}|pg`);
   findings.expect(int(run['grp']) === group.length, `run ${runId} knows the size of its pending group`);
 }

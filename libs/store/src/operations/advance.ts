@@ -421,7 +421,7 @@ function holdsState(commit: Commit): boolean {
 
 function chainedView(op: Op, runId: string, run: Doc, jobId: string, job: Doc, isStateKnown: boolean): JobView {
   const view = viewJob(jobId, job, runId, run);
-  if (!isStateKnown) view.state = viewState(op, runId, intField(run, 'sl'));
+  if (!isStateKnown) view.state = viewState(op, runId, run);
   return view;
 }
 

@@ -151,7 +151,7 @@ function repeatedJobs(op: Op, args: ClaimArgs): JobView[] {
 function claimedJob(op: Op, jobId: string, job: Doc, run: Doc): JobView {
   const runId = field(job, 'run');
   const view = viewJob(jobId, job, runId, run);
-  view.state = viewState(op, runId, intField(run, 'sl'));
+  view.state = viewState(op, runId, run);
   return view;
 }
 

@@ -2,7 +2,16 @@ import { leaveBacklog } from './backlog.ts';
 import { runCounter } from './counters.ts';
 import { change, changeInt, field, intField, isSet, openDoc, type Doc } from './docs.ts';
 import { enqueueJob, leaseJob, removeJob, requestCounters } from './jobs.ts';
-import { counterKey, eventsKey, finishTimeoutJobId, jobKey, stackKey, startTimeoutJobId, stepsKey } from './keys.ts';
+import {
+  counterKey,
+  defersKey,
+  eventsKey,
+  finishTimeoutJobId,
+  jobKey,
+  stackKey,
+  startTimeoutJobId,
+  stepsKey,
+} from './keys.ts';
 import type { Op } from './op.ts';
 import { appendOutbox } from './outbox.ts';
 
@@ -30,6 +39,8 @@ export interface StateView {
   /** Pairs [hash, memo], only of steps on the stack. */
   steps: [string, string][];
   stack: string[];
+  /** Pairs [hash, what stands in the list]: of a run that has deferred any. */
+  defers?: [string, string][];
 }
 
 /** A leased job as `ClaimedJob` of the port, the steps as pairs. */
@@ -105,11 +116,23 @@ export function viewRun(runId: string, run: Doc): RunView {
   return view;
 }
 
-/** `stackLength`: where it is 0 there is nothing to read but the events. */
-export function viewState(op: Op, runId: string, stackLength: number): StateView {
+/** Where there are no steps and no deferred runs, nothing is read but the events. */
+export function viewState(op: Op, runId: string, run: Doc): StateView {
   const events = op.tx.get(eventsKey(runId)) ?? '';
-  if (stackLength === 0) return { events, steps: [], stack: [] };
-  return { events, steps: op.tx.mall(stepsKey(runId)), stack: op.tx.lrange(stackKey(runId)) };
+  const hasSteps = intField(run, 'sl') > 0;
+  const view: StateView = {
+    events,
+    steps: hasSteps ? op.tx.mall(stepsKey(runId)) : [],
+    stack: hasSteps ? op.tx.lrange(stackKey(runId)) : [],
+  };
+  if (isSet(run, 'dfn')) view.defers = viewDefers(op.tx.hgetall(defersKey(runId)) ?? {});
+  return view;
+}
+
+function viewDefers(stored: Readonly<Record<string, string>>): [string, string][] {
+  const defers: [string, string][] = [];
+  for (const hash of Object.keys(stored)) defers.push([hash, stored[hash] ?? '']);
+  return defers;
 }
 
 export function viewJob(jobId: string, job: Doc, runId: string, run: Doc): JobView {

@@ -4,6 +4,8 @@ import { runCounter } from './counters.ts';
 import { field, intField, isSet, openDoc, type Doc } from './docs.ts';
 import { dropDeadJob, leaveCounter, releaseCapacity, removeDeadJob } from './jobs.ts';
 import {
+  deferBodiesKey,
+  defersKey,
   endedRunKey,
   eventsKey,
   finishedJobsKey,
@@ -71,7 +73,7 @@ function keepEnd(op: Op, runId: string, run: Doc, end: RunEnd): void {
 }
 
 function sizeOfEnd(run: Doc, end: RunEnd): number {
-  return intField(run, 'eb') + intField(run, 'bytes') + (end.outputBytes ?? 0);
+  return intField(run, 'eb') + intField(run, 'bytes') + intField(run, 'dfb') + (end.outputBytes ?? 0);
 }
 
 function releaseKeys(op: Op, runId: string, run: Doc): void {
@@ -97,9 +99,15 @@ function releaseLeases(op: Op, runId: string, run: Doc): void {
 export function dropTold(tx: Tx, now: number, runId: string, told: Readonly<Record<string, string>>): void {
   tx.hdrop(endedRunKey(runId));
   tx.drop(eventsKey(runId));
+  if (int(told['dfn']) > 0) dropDefers(tx, runId);
   const steps = int(told['sl']);
   if (steps > PURGE_INLINE_MAX) tx.zadd(GARBAGE, now, runId);
   else if (steps > 0) dropMemos(tx, runId);
+}
+
+function dropDefers(tx: Tx, runId: string): void {
+  tx.hdrop(defersKey(runId));
+  tx.mdrop(deferBodiesKey(runId));
 }
 
 function dropMemos(tx: Tx, runId: string): void {
@@ -129,7 +137,10 @@ export function purgeRun(
   }
   if (removed >= keysMax) return { isDone: false, removed };
   // While its end is in the outbox the memos are still to be told.
-  if (run === undefined && op.tx.hget(endedRunKey(runId), 'end') === undefined) dropMemos(op.tx, runId);
+  if (run === undefined && op.tx.hget(endedRunKey(runId), 'end') === undefined) {
+    dropMemos(op.tx, runId);
+    dropDefers(op.tx, runId);
+  }
   if (run === undefined || isSet(run, 'dn')) op.tx.mdrop(finishedJobsKey(runId));
   if (run === undefined || intField(run, 'grp') > 0) op.tx.sdrop(groupKey(runId));
   return { isDone: true, removed };

@@ -5,6 +5,7 @@ import { collectGarbage } from './collect-garbage.ts';
 import { consumePause, resume } from './consume-pause.ts';
 import { listRuns } from './list-runs.ts';
 import { moveCronCursor } from './cron-cursor.ts';
+import { defer } from './defer.ts';
 import { dropDuty, takeDuty } from './duties.ts';
 import { expireLeases } from './expire-leases.ts';
 import { extend } from './extend.ts';
@@ -26,6 +27,7 @@ export const operations = {
   advance,
   checkpoint,
   retry,
+  defer,
   finalize,
   findPausePaths,
   findPauses,

@@ -1,6 +1,6 @@
 import { COUNTED_LANES_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { viewRun, viewState, type RunView, type StateView } from './dispatch.ts';
-import { intField, openDoc } from './docs.ts';
+import { openDoc } from './docs.ts';
 import { DUE, jobKey, laneJobsKey, LANES, LEASES, PARKED, PAUSES, runJobsKey, runKey, RUNS, SYS } from './keys.ts';
 import { int } from './numbers.ts';
 import { startOp } from './op.ts';
@@ -17,7 +17,7 @@ export function findRun(tx: Tx, _now: number, args: RunArgs): RunView | undefine
 
 export function findRunState(tx: Tx, now: number, args: RunArgs): StateView | undefined {
   const run = openDoc(tx, runKey(args.runId));
-  return run === undefined ? undefined : viewState(startOp(tx, now), args.runId, intField(run, 'sl'));
+  return run === undefined ? undefined : viewState(startOp(tx, now), args.runId, run);
 }
 
 /** A job as stored. */

@@ -21,6 +21,7 @@
  * | run…job | document | a job |
  * | run…ev st sk | string, map, list | events, memos, stack |
  * | run…jb pz pg dn | sets, map | jobs, pauses, pending group; finished jobs |
+ * | run…df db | document, map | deferred runs: bytes of each, or that it was called off; what they are to get |
  * | run…end | document | record of an ended run until its outbox entry is acknowledged |
  * | idem, idk, skip, sg | documents, string | dedup key; idempotency key; skipped run; holder of a singleton |
  * | pz | document | a pause |
@@ -117,6 +118,12 @@ export function groupKey(runId: string): string {
 }
 export function finishedJobsKey(runId: string): string {
   return 'run|' + runId + '|dn';
+}
+export function defersKey(runId: string): string {
+  return 'run|' + runId + '|df';
+}
+export function deferBodiesKey(runId: string): string {
+  return 'run|' + runId + '|db';
 }
 export function endedRunKey(runId: string): string {
   return 'run|' + runId + '|end';

@@ -1,6 +1,6 @@
 import { ANSWER_BYTES_MAX, OUTBOX_MAX } from './bounds.ts';
 import { dropTold } from './end-run.ts';
-import { endedRunKey, eventsKey, outboxKey, runKey, stackKey, stepsKey, SYS } from './keys.ts';
+import { deferBodiesKey, endedRunKey, eventsKey, outboxKey, runKey, stackKey, stepsKey, SYS } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import type { Tx } from './tx.ts';
 
@@ -14,6 +14,8 @@ export interface OutboxView {
   /** Of an ended run: its memos as pairs [hash, memo], and the order in which they came. */
   steps?: [string, string][];
   stack?: string[];
+  /** Of an ended run: pairs [hash, body] of those that it deferred. */
+  defers?: [string, string][];
 }
 
 export interface ReadOutboxArgs {
@@ -61,6 +63,7 @@ function viewEntry(tx: Tx, seq: number, entry: Readonly<Record<string, string>>)
     view.steps = tx.mall(stepsKey(runId));
     view.stack = tx.lrange(stackKey(runId));
   }
+  if (entry['kind'] === 'run-ended' && int(run['dfn']) > 0) view.defers = tx.mall(deferBodiesKey(runId));
   return view;
 }
 

@@ -13,6 +13,7 @@ export type StoreAction =
   | { kind: 'claim'; worker: number; jobsMax: number; leaseMs: number }
   | { kind: 'claim-again'; pick: number }
   | { kind: 'extend'; pick: number; leaseMs: number }
+  | { kind: 'defer'; pick: number; changes: { hash: string; body: string }[] }
   | { kind: 'advance'; pick: number; draft: AdvanceDraft }
   | { kind: 'advance-again'; pick: number }
   | { kind: 'checkpoint'; pick: number; steps: number[] }
@@ -92,6 +93,7 @@ export function aStoreAction(): fc.Arbitrary<StoreAction> {
     },
     { weight: 1, arbitrary: action('claim-again', { pick }) },
     { weight: 1, arbitrary: action('extend', { pick, leaseMs: milliseconds }) },
+    { weight: 2, arbitrary: action('defer', { pick, changes: fc.array(aDeferChange(), { maxLength: 4 }) }) },
     { weight: 12, arbitrary: action('advance', { pick, draft: anAdvanceDraft() }) },
     { weight: 1, arbitrary: action('advance-again', { pick }) },
     { weight: 2, arbitrary: action('checkpoint', { pick, steps: fc.array(small, { maxLength: 3 }) }) },
@@ -154,6 +156,11 @@ function aScheduleDraft(): fc.Arbitrary<ScheduleDraft> {
     startTimeoutMs: fc.constantFrom(0, 0, 10_000),
     correlation: small,
   });
+}
+
+/** An empty body calls off. */
+function aDeferChange(): fc.Arbitrary<{ hash: string; body: string }> {
+  return fc.record({ hash: fc.constantFrom('d1', 'd2', 'd3', 'd4'), body: fc.constantFrom('', 'é', '{"a":1}') });
 }
 
 function anAdvanceDraft(): fc.Arbitrary<AdvanceDraft> {
@@ -234,6 +241,10 @@ export class ActionPlayer {
         return ifAny(pickOf(this.#claims, action.pick), (args) => store.claim(args));
       case 'extend':
         return ifAny(pickOf(this.#leases, action.pick), ({ lease }) => store.extend(lease, action.leaseMs));
+      case 'defer':
+        return ifAny(pickOf(this.#leases, action.pick), ({ runId, lease }) =>
+          store.defer({ runId, lease, changes: action.changes, limits: { runsMax: 3, bytesMax: 12 } }),
+        );
       case 'advance':
         return ifAny(pickOf(this.#leases, action.pick), (held) => this.#advance(this.#toAdvance(held, action.draft)));
       case 'advance-again':
