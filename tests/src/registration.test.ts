@@ -27,7 +27,8 @@ import { startServer, TEST_KEYS, type PerdureServer, type ServerOptions } from '
 const NOWHERE = 'http://127.0.0.1:9/api/inngest';
 
 describe('POST /fn/register', () => {
-  const system = useServer();
+  // An application that is asked for its functions while a test removes it registers again.
+  const system = useServer({ args: ['--poll-interval', '0'] });
 
   /** The body of a registration of one function, changed by `fn` and by `body`. */
   function bodyOf(name: string, fn: JsonObject = {}, body: JsonObject = {}): JsonObject {

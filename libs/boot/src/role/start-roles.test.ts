@@ -19,9 +19,9 @@ interface Services {
 function services(): Services {
   const answer = { store: async () => ({}), stream: async () => 0, history: async () => [] };
   const ports = {
-    store: { counts: () => answer.store() },
+    store: { cells: [{ epoch: () => answer.store() }] },
     stream: { lag: () => answer.stream() },
-    registry: { listApps: () => answer.history() },
+    history: { ping: () => answer.history() },
     settings: { serverKind: 'cloud' },
     log: silentLogger,
   } as unknown as Ports;
