@@ -22,6 +22,7 @@ import type {
   ListRunsArgs,
   OutboxEntry,
   PauseSpec,
+  QueueDepthsPage,
   ReconcileResult,
   RunJob,
   RunRecord,
@@ -124,7 +125,6 @@ export class OperationStore implements Store {
     return this.#driver.run('checkpoint', { ...args, saves: args.saves.map(withBytes) });
   }
 
-  retry(args: {
   async defer({ changes, limits, ...rest }: DeferArgs): Promise<DeferResult> {
     const result = await this.#driver.run('defer', {
       ...rest,
@@ -137,6 +137,7 @@ export class OperationStore implements Store {
     return result.kind === 'deferred' ? { kind: 'deferred', dropped: asArray(result.dropped) } : result;
   }
 
+  retry(args: {
     lease: { jobId: string; token: string };
     notBefore: number;
     reason: 'failure' | 'infrastructure' | 'drain';
@@ -291,6 +292,11 @@ export class OperationStore implements Store {
     return { runs: asArray(runs), after, isLast };
   }
 
+  async queueDepths(args: { after: number; lanesMax: number }): Promise<QueueDepthsPage> {
+    const page = await this.#driver.run('queueDepths', args);
+    return { ...page, functions: asArray(page.functions) };
+  }
+
   counts(): Promise<StoreCounts> {
     return this.#driver.run('counts', undefined);
   }
@@ -391,18 +397,18 @@ function memosOf(steps: [string, string][], stack: string[]): { hash: string; me
   });
 }
 
-function toClaimedJob(job: JobView): ClaimedJob {
-  const { state, ...rest } = job;
-  return state === undefined ? rest : { ...rest, state: toState(state) };
-}
-
-function toRunJob(jobId: string, fields: Readonly<Record<string, string>>): RunJob {
 function defersOf(bodies: [string, string][]): { hash: string; body: string }[] {
   return asArray(bodies)
     .map(([hash, body]) => ({ hash, body }))
     .toSorted((a, b) => (a.hash < b.hash ? -1 : 1));
 }
 
+function toClaimedJob(job: JobView): ClaimedJob {
+  const { state, ...rest } = job;
+  return state === undefined ? rest : { ...rest, state: toState(state) };
+}
+
+function toRunJob(jobId: string, fields: Readonly<Record<string, string>>): RunJob {
   const kind = fields['kind'] ?? '';
   const state = fields['st'];
   return {
@@ -471,10 +477,10 @@ function toOutboxEntry({ seq, entry, run, events, steps, stack, defers }: Outbox
         ...(run['reason'] !== undefined && { reason: run['reason'] }),
         events,
         ...(steps && stack && { memos: memosOf(steps, stack) }),
+        ...(defers && { defers: defersOf(defers) }),
         publishesEnd: run['pub'] === '1',
       };
     default:
       return { seq, at, kind: 'event', event: { eventId: entry['id'] ?? '', body: entry['body'] ?? '' } };
   }
 }
-        ...(defers && { defers: defersOf(defers) }),

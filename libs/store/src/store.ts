@@ -531,6 +531,7 @@ export interface RunJob {
 export interface StoreCounts {
   runs: number;
   delayed: number;
+  /** Of the 1,000 lanes that are there longest; `queueDepths` tells all. */
   ready: number;
   leased: number;
   parkedLanes: number;
@@ -556,7 +557,29 @@ export interface RunsPage {
   isLast: boolean;
 }
 
+/** Ready jobs of one function, those that a limit holds back included. */
+export interface FunctionDepth {
+  functionId: FunctionId;
+  jobs: number;
+  /** Since when the one that waits longest is ready, of those whose turn is next in their lanes; 0 when that is not known. */
+  oldestReadyAt: EpochMs;
+}
+
+export interface QueueDepthsPage {
+  /** Those that have ready jobs; a function may come on several pages. */
+  functions: FunctionDepth[];
+  /** Where the next page begins. */
+  after: number;
+  /** There were no more lanes. */
+  isLast: boolean;
+}
+
 export interface StoreInspection {
+  /**
+   * Ready jobs by function, of up to `lanesMax` lanes of this cell (1,000 at most); `after` is that of the page before, 0 for the
+   * first. Reading changes nothing.
+   */
+  queueDepths(args: { after: number; lanesMax: number }): Promise<QueueDepthsPage>;
   /** Live runs of one function, of this cell. Reading changes nothing. */
   listRuns(args: ListRunsArgs): Promise<RunsPage>;
   findRunJobs(runId: RunId): Promise<RunJob[]>;

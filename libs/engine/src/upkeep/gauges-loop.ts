@@ -1,6 +1,7 @@
 import { GROUP_NAMES } from '@perdure/event-stream';
-import type { Store } from '@perdure/store';
+import type { FunctionDepth, Store } from '@perdure/store';
 import type { Sample } from '@perdure/telemetry';
+import { slugOf } from '../function/slug-of.ts';
 import type { Ports } from '../ports.ts';
 import { idlePace } from './pace.ts';
 
@@ -9,8 +10,14 @@ const FRESH_MS = 5_000;
 /** Dead letters are read with their bodies: seldom, and not all of them. */
 const DEAD_LETTERS_FRESH_MS = 60_000;
 const DEAD_LETTERS_MAX = 100;
-/** Operations of one reading of a cell. */
-const LOOKS_PER_CELL = 2;
+/** Operations of one reading of a cell that has few lanes. */
+const LOOKS_PER_CELL = 3;
+/** Lanes in one operation, and operations in one reading: each holds up the store for about a millisecond. */
+const LANES_PER_LOOK = 1_000;
+const LANE_LOOKS_MAX = 10;
+/** Functions told apart, those with the most ready jobs; the others are counted together. */
+const FUNCTIONS_SHOWN_MAX = 1_000;
+const OTHER_FUNCTIONS = 'other';
 const QUEUE_DEPTH_MAX = 1e9;
 
 /**
@@ -34,6 +41,8 @@ export class GaugesLoop {
         metrics: [
           'queueJobs',
           'queueParkedLanes',
+          'functionReadyJobs',
+          'functionOldestReadySeconds',
           'runsLive',
           'pauses',
           'outboxEntries',
@@ -65,19 +74,53 @@ export class GaugesLoop {
   private async readStore(): Promise<Sample[]> {
     const { cells } = this.ports.store;
     const read = await Promise.all(cells.map((store, cell) => this.readCell(store, String(cell))));
-    const ready = read.reduce((sum, cell) => sum + cell.ready, 0);
-    const depth = Math.min(QUEUE_DEPTH_MAX, Math.max(0, ready));
-    return [...read.flatMap(({ samples }) => samples), { metric: 'inngestQueueDepth', value: depth }];
+    const depths = read.flatMap((cell) => cell.depths);
+    const depth = Math.min(QUEUE_DEPTH_MAX, sumOf(depths));
+    return [
+      ...read.flatMap(({ samples }) => samples),
+      ...this.functionSamples(depths),
+      { metric: 'inngestQueueDepth', value: depth },
+    ];
   }
 
-  private async readCell(store: Store, cell: string): Promise<{ ready: number; samples: Sample[] }> {
-    const { ready, delayed, leased, parkedLanes, runs, pauses, outbox } = await store.counts();
+  /** By slug: a function may have jobs in several cells, and several registered before under one slug. */
+  private functionSamples(depths: readonly FunctionDepth[]): Sample[] {
+    const bySlug = Map.groupBy(depths, ({ functionId }) => slugOf(this.ports, functionId));
+    const largestFirst = [...bySlug].toSorted(([, a], [, b]) => sumOf(b) - sumOf(a));
+    const others = largestFirst.splice(FUNCTIONS_SHOWN_MAX).flatMap(([, more]) => more);
+    if (others.length > 0) largestFirst.push([OTHER_FUNCTIONS, others]);
+    const now = this.ports.clock.now();
+    return largestFirst.flatMap(([slug, ofSlug]): Sample[] => {
+      const oldestMs = Math.max(0, ...ofSlug.map((depth) => (depth.oldestReadyAt > 0 ? now - depth.oldestReadyAt : 0)));
+      return [
+        { metric: 'functionReadyJobs', value: sumOf(ofSlug), labels: [slug] },
+        { metric: 'functionOldestReadySeconds', value: oldestMs / 1_000, labels: [slug] },
+      ];
+    });
+  }
+
+  /** Of the lanes that are there longest, where there are very many. */
+  private async readDepths(store: Store): Promise<FunctionDepth[]> {
+    const depths: FunctionDepth[] = [];
+    let after = 0;
+    for (let looks = 0; looks < LANE_LOOKS_MAX; looks++) {
+      const page = await store.queueDepths({ after, lanesMax: LANES_PER_LOOK });
+      depths.push(...page.functions);
+      if (page.isLast) break;
+      after = page.after;
+    }
+    return depths;
+  }
+
+  private async readCell(store: Store, cell: string): Promise<{ depths: FunctionDepth[]; samples: Sample[] }> {
+    const depths = await this.readDepths(store);
+    const { delayed, leased, parkedLanes, runs, pauses, outbox } = await store.counts();
     const [oldest] = outbox > 0 ? await store.readOutbox(1) : [];
     const oldestMs = oldest === undefined ? 0 : Math.max(0, this.ports.clock.now() - oldest.at);
     return {
-      ready,
+      depths,
       samples: [
-        { metric: 'queueJobs', value: ready, labels: [cell, 'ready'] },
+        { metric: 'queueJobs', value: sumOf(depths), labels: [cell, 'ready'] },
         { metric: 'queueJobs', value: delayed, labels: [cell, 'delayed'] },
         { metric: 'queueJobs', value: leased, labels: [cell, 'leased'] },
         { metric: 'queueParkedLanes', value: parkedLanes, labels: [cell] },
@@ -104,4 +147,8 @@ export class GaugesLoop {
     );
     return GROUP_NAMES.map((group, i) => ({ metric: 'deadLetters', value: letters[i]?.length ?? 0, labels: [group] }));
   }
+}
+
+function sumOf(depths: readonly FunctionDepth[]): number {
+  return depths.reduce((sum, { jobs }) => sum + jobs, 0);
 }

@@ -245,6 +245,61 @@ export function describeHousekeeping(open: OpenStore): void {
     });
   });
 
+  describe('queue depths', () => {
+    test('tell the ready jobs of each function and since when the next of them is ready', async ({ play }) => {
+      const { store, clock } = play;
+      const oldestReadyAt = clock.now();
+      await play.create();
+      await clock.advanceBy(10);
+      await play.create({ keys: { keyed: ['k'] } });
+      await play.create({ functionId: 'fn-2', notBefore: clock.now() + LEASE_MS });
+      const other = clock.now();
+      await play.create({ functionId: 'fn-3' });
+
+      const page = await play.withoutTrace(() => store.queueDepths({ after: 0, lanesMax: 1000 }));
+
+      expect(page).toMatchObject({
+        functions: [
+          { functionId: 'fn-1', jobs: 2, oldestReadyAt },
+          { functionId: 'fn-3', jobs: 1, oldestReadyAt: other },
+        ],
+        isLast: true,
+      });
+    });
+
+    test('count what a limit holds back, and nothing that is leased', async ({ play }) => {
+      await play.setFunction({ concurrency: 1 });
+      for (let i = 0; i < 3; i++) await play.create();
+      await play.claimOne();
+
+      expect((await play.store.queueDepths({ after: 0, lanesMax: 10 })).functions).toMatchObject([{ jobs: 2 }]);
+    });
+
+    test('a job of a run that slept for long is ready since it woke', async ({ play }) => {
+      const wakeAt = play.clock.now() + DAY_MS;
+      await play.plan(await play.start(), [sleep('s', wakeAt)]);
+      await play.clock.advanceBy(DAY_MS);
+      await play.claim(0);
+
+      const { functions } = await play.store.queueDepths({ after: 0, lanesMax: 10 });
+      expect(functions).toEqual([{ functionId: 'fn-1', jobs: 1, oldestReadyAt: wakeAt }]);
+    });
+
+    test('are read a page at a time', async ({ play }) => {
+      for (let i = 0; i < 5; i++) await play.create({ functionId: `fn-${i}` });
+      const seen: string[] = [];
+
+      let page = await play.store.queueDepths({ after: 0, lanesMax: 2 });
+      for (; !page.isLast; page = await play.store.queueDepths({ after: page.after, lanesMax: 2 })) {
+        expect(page.functions).toHaveLength(2);
+        seen.push(...page.functions.map(({ functionId }) => functionId));
+      }
+      seen.push(...page.functions.map(({ functionId }) => functionId));
+
+      expect(seen).toEqual(['fn-0', 'fn-1', 'fn-2', 'fn-3', 'fn-4']);
+    });
+  });
+
   describe('duties', () => {
     const duty = 'upkeep' as const;
 

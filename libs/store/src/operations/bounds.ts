@@ -29,8 +29,8 @@ export const TIMERS_PAGE = 1000;
 /** Holders of a counter, and jobs of a lane, looked at by a reconciliation. */
 export const HOLDERS_CHECKED_MAX = 5000;
 export const LANE_JOBS_CHECKED_MAX = 100;
-/** Lanes whose jobs are counted by one look. */
-export const COUNTED_LANES_MAX = 10_000;
+/** Lanes whose jobs are counted by one look: nothing else is served meanwhile. */
+export const DEPTH_LANES_MAX = 1000;
 /** Live runs that one page of a list looks at. */
 export const LIST_RUNS_LOOKS_MAX = 1000;
 /** Pauses answered by one look-up. */

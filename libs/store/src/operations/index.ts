@@ -12,6 +12,7 @@ import { extend } from './extend.ts';
 import { finalize } from './finalize.ts';
 import { findPausePaths, findPauses } from './find-pauses.ts';
 import { counts, findJob, findRun, findRunJobs, findRunState } from './inspect.ts';
+import { queueDepths } from './queue-depths.ts';
 import { ackOutbox, readOutbox } from './read-outbox.ts';
 import { reconcile } from './reconcile.ts';
 import { retry } from './retry.ts';
@@ -26,8 +27,8 @@ export const operations = {
   extend,
   advance,
   checkpoint,
-  retry,
   defer,
+  retry,
   finalize,
   findPausePaths,
   findPauses,
@@ -44,6 +45,7 @@ export const operations = {
   findJob,
   listRuns,
   counts,
+  queueDepths,
   collectGarbage,
   expireLeases,
   takeDuty,

@@ -1,4 +1,4 @@
-import { COUNTED_LANES_MAX, RUN_JOBS_MAX } from './bounds.ts';
+import { DEPTH_LANES_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { viewRun, viewState, type RunView, type StateView } from './dispatch.ts';
 import { openDoc } from './docs.ts';
 import { DUE, jobKey, laneJobsKey, LANES, LEASES, PARKED, PAUSES, runJobsKey, runKey, RUNS, SYS } from './keys.ts';
@@ -54,11 +54,11 @@ export interface CountsView {
   outbox: number;
 }
 
-/** Ready jobs are those of the oldest lanes where there are very many. One command a lane. */
+/** Ready jobs are those of the oldest lanes where there are very many: `queueDepths` reads all. One command a lane. */
 export function counts(tx: Tx, _now: number): CountsView {
   const sys = tx.hgetall(SYS) ?? {};
   let ready = 0;
-  for (const [laneId] of tx.zfirst(LANES, COUNTED_LANES_MAX)) ready += tx.zcard(laneJobsKey(laneId));
+  for (const [laneId] of tx.zfirst(LANES, DEPTH_LANES_MAX)) ready += tx.zcard(laneJobsKey(laneId));
   return {
     runs: tx.zcard(RUNS),
     delayed: tx.zcard(DUE),

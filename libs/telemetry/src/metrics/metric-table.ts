@@ -118,6 +118,20 @@ export const METRICS = {
     help: 'Jobs by state: `ready` (to be claimed, also those that a limit holds back), `delayed`, `leased`.',
     advice: '`ready` growing: add executors, unless `perdure_queue_parked_lanes` says that limits hold them back.',
   },
+  functionReadyJobs: {
+    name: 'perdure_function_ready_jobs',
+    type: 'gauge',
+    labels: ['function'],
+    help: 'Ready jobs by function, those that a limit holds back included; no line for a function that has none.',
+    advice: 'Growing: the function gets more than its limits, its executors or its application can take.',
+  },
+  functionOldestReadySeconds: {
+    name: 'perdure_function_oldest_ready_seconds',
+    type: 'gauge',
+    labels: ['function'],
+    help: 'For how long a job of the function has been ready whose turn is next.',
+    advice: 'As for `perdure_function_ready_jobs`; with a paused function or a tight limit it grows by itself.',
+  },
   queueParkedLanes: {
     name: 'perdure_queue_parked_lanes',
     type: 'gauge',

@@ -385,6 +385,7 @@ export class ActionPlayer {
     const runId = pickOf(this.#schedules, index)?.runId ?? 'run-none';
     return {
       counts: await this.#store.counts(),
+      depths: await this.#store.queueDepths({ after: 0, lanesMax: 1 + (index % 5) }),
       run: await this.#store.findRun(runId),
       state: await this.#store.findRunState(runId),
       jobs: await this.#store.findRunJobs(runId),
