@@ -10,11 +10,13 @@ interface Deployment {
   deadLetters?: DeadLetter[];
   outbox?: number;
   broken?: string[];
+  runs?: number;
+  keys?: Record<string, unknown>;
 }
 
 /** Ports as far as the doctor looks at them. */
-function portsOf({ lag = 0, deadLetters = [], outbox = 0, broken = [] }: Deployment): Ports {
-  const counts = { runs: 3, delayed: 1, ready: 2, leased: 1, parkedLanes: 0, pauses: 4, outbox };
+function portsOf({ lag = 0, deadLetters = [], outbox = 0, broken = [], runs = 3, keys = {} }: Deployment): Ports {
+  const counts = { runs, delayed: 1, ready: 2, leased: 1, parkedLanes: 0, pauses: 4, outbox };
   return {
     stream: {
       lag: async () => {
@@ -23,7 +25,11 @@ function portsOf({ lag = 0, deadLetters = [], outbox = 0, broken = [] }: Deploym
       },
       readDeadLetters: async (group: string) => (group === 'runner' ? deadLetters : []),
     },
-    store: { cells: [{}, {}], counts: async () => counts, checkInvariants: async () => broken },
+    store: {
+      cells: [{ dump: async () => ({}) }, { dump: async () => keys }],
+      counts: async () => counts,
+      checkInvariants: async () => broken,
+    },
     catalog: { index: { active: () => [{}, {}] } },
   } as unknown as Ports;
 }
@@ -43,6 +49,7 @@ test('a deployment in order', async () => {
     outbox: 'ok: 0 entries wait to be drained',
     functions: 'ok: 2 registered',
     invariants: 'ok: all hold',
+    leftovers: 'ok: not looked for while there are runs',
   });
 });
 
@@ -71,6 +78,14 @@ test('broken invariants are looked for with --deep only', async () => {
 
   expect(await found({ broken }, true)).toMatchObject({ invariants: 'problem: 1 are broken: a job without a run' });
   expect(await found({ broken })).not.toHaveProperty('invariants');
+});
+
+test('what is left when nothing runs is looked for with --deep only', async () => {
+  const left = { runs: 0, keys: { 'run|01ABC': {}, 'fn|f': {} } };
+
+  expect(await found({ runs: 0 }, true)).toMatchObject({ leftovers: 'ok: none' });
+  expect(await found(left, true)).toMatchObject({ leftovers: 'problem: 1 keys of runs that are gone: run|01ABC' });
+  expect(await found(left)).not.toHaveProperty('leftovers');
 });
 
 test('a port that fails is a problem of its own, and the others are still looked at', async () => {

@@ -1,5 +1,6 @@
 import { GROUP_NAMES, type GroupName } from '@perdure/event-stream';
 import type { Ports } from '@perdure/engine';
+import { findLeftovers } from '@perdure/store';
 import { type Check, attempt } from './check.ts';
 
 const TIMEOUT_MS = 15_000;
@@ -9,6 +10,7 @@ const DEEP_MS = 3_600_000;
 const BACKLOG_MAX = 10_000;
 const DEAD_LETTERS_SHOWN = 10;
 const INVARIANTS_SHOWN = 10;
+const LEFTOVERS_SHOWN = 10;
 
 /** Looks at what a deployment holds, through the ports that its servers have. Changes nothing. */
 export async function checkPorts(ports: Ports, { isDeep }: { isDeep: boolean }): Promise<Check[]> {
@@ -22,6 +24,7 @@ export async function checkPorts(ports: Ports, { isDeep }: { isDeep: boolean }):
     look('outbox', () => checkOutbox(ports)),
     look('functions', () => checkFunctions(ports)),
     ...(isDeep ? [look('invariants', () => checkInvariants(ports), DEEP_MS)] : []),
+    ...(isDeep ? [look('leftovers', () => checkLeftovers(ports), DEEP_MS)] : []),
   ]);
   return checks.flat();
 }
@@ -88,6 +91,22 @@ async function checkInvariants({ store }: Ports): Promise<Check> {
     status: 'problem',
     message: `${broken.length} are broken: ${shown.join('; ')}`,
     facts: { broken: shown },
+  };
+}
+
+/** What is left when nothing runs belongs to nobody; while something runs nobody can tell. */
+async function checkLeftovers({ store }: Ports): Promise<Check> {
+  const name = 'leftovers';
+  const { runs, outbox } = await store.counts();
+  if (runs + outbox > 0) return { name, status: 'ok', message: 'not looked for while there are runs' };
+  const left = (await Promise.all(store.cells.map(async (cell) => findLeftovers(await cell.dump())))).flat();
+  if (left.length === 0) return { name, status: 'ok', message: 'none' };
+  const shown = left.slice(0, LEFTOVERS_SHOWN);
+  return {
+    name,
+    status: 'problem',
+    message: `${left.length} keys of runs that are gone: ${shown.join('; ')}`,
+    facts: { left: shown },
   };
 }
 
