@@ -201,6 +201,19 @@ async def catches(ctx: inngest.Context) -> object:
     return "not thrown"
 
 
+@client.create_function(fn_id="too-large", trigger=event("too-large"))
+async def too_large(ctx: inngest.Context) -> object:
+    async def more_than_fits() -> str:
+        did(ctx, "too large")
+        return "x" * (4 * 1024 * 1024)
+
+    try:
+        await ctx.step.run("more than fits", more_than_fits)
+    except inngest.StepError as error:
+        return {"name": error.name, "message": error.message}
+    return "stored"
+
+
 @client.create_function(
     fn_id="cancelled",
     trigger=event("cancelled"),
@@ -233,7 +246,7 @@ def end_with_stdin() -> None:
 def main() -> None:
     app = fastapi.FastAPI()
     functions = [steps, retries_after, waits, double, refuse, nap, invokes, parallel, sends, fails, gives_up, catches]
-    inngest.fast_api.serve(app, client, [*functions, cancelled, large])
+    inngest.fast_api.serve(app, client, [*functions, too_large, cancelled, large])
     listening = socket.create_server(("127.0.0.1", 0), backlog=256)
     threading.Thread(target=end_with_stdin, daemon=True).start()
     tell(port=listening.getsockname()[1])

@@ -356,6 +356,14 @@ describeWithPython('Python', (packages) => {
       });
     });
 
+    test.concurrent('a step whose output is too large raises StepError, after one attempt', async () => {
+      const ended = await run('too-large', {});
+
+      const message = 'The output of step "more than fits" is larger than 4194304 bytes';
+      expect(ended).toMatchObject({ status: 'Completed', output: { name: 'output_too_large', message } });
+      expect(countsOf(app(), ended)).toEqual({ 'too large': 1 });
+    });
+
     test.concurrent('cancel: the event that matches cancels the run, another does not', async () => {
       const eventId = await send('cancelled', { id: 'mine' });
       const { run_id: runId } = await system.api.waitForRun(eventId, { isWanted: () => true });
