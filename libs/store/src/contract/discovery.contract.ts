@@ -517,6 +517,19 @@ export function describeDiscovery(open: OpenStore): void {
       });
     });
 
+    test('whatever it answers of steps that are done already is no progress', async ({ play }) => {
+      const job = await play.start();
+      await play.saveStep(job, 'a');
+
+      await play.plan(await play.claimOne(), [run('a')]);
+      await play.saveStep(await play.claimOne(), 'a');
+
+      expect(await play.endOf(job.run.runId)).toMatchObject({
+        status: 'Failed',
+        output: expect.stringContaining('DeadlockedRun'),
+      });
+    });
+
     test('is asked again each time it has made progress since', async ({ play }) => {
       const job = await play.start();
       await play.advance(job);

@@ -86,6 +86,8 @@ interface Commit {
   /** Hashes planned by this answer: what becomes ready is stored only at its end. */
   planned: Record<string, boolean>;
   discover: boolean;
+  /** Something was saved or planned that was not before. */
+  hasNews: boolean;
   /** A save lost to an earlier writer: what the caller holds is not what is stored. */
   hasLostSave: boolean;
 }
@@ -113,6 +115,7 @@ export function advance(tx: Tx, now: number, args: AdvanceArgs): AdvanceResult {
     ready: [],
     planned: {},
     discover: args.discover,
+    hasNews: false,
     hasLostSave: false,
   };
   noteVersion(commit);
@@ -216,6 +219,7 @@ function planStep(commit: Commit, plan: PlanArgs): void {
   const { op, runId, run } = commit;
   if (commit.planned[plan.hash] === true || isKnown(op, runId, plan.hash)) return;
   commit.planned[plan.hash] = true;
+  commit.hasNews = true;
   changeInt(run, 'steps', intField(run, 'steps') + 1);
   if (plan.kind === 'invoke' && plan.invokeEvent !== undefined) {
     const { eventId, body, bodyBytes } = plan.invokeEvent;
@@ -265,8 +269,12 @@ function endAtOnce(commit: Commit, plan: PlanArgs): void {
 function commitSave(commit: Commit, save: SaveArgs): void {
   const { op, args, runId, run } = commit;
   const planned = isStepPlanned(commit, save.hash);
-  if (!saveStep(op, runId, run, save, planned)) commit.hasLostSave = true;
+  const isNew = saveStep(op, runId, run, save, planned);
+  if (isNew) commit.hasNews = true;
+  else commit.hasLostSave = true;
   if (planned && stepJobId(runId, save.hash) !== args.lease.jobId) dropPlanned(op, runId, run, save.hash);
+  // What followed from the first completion has followed: where nothing is left of it, this is no progress.
+  if (!isNew && intField(run, 'nj') === 1) return;
   noteCompletion(
     commit,
     save.hash,
@@ -293,7 +301,7 @@ function discoverNext(commit: Commit): void {
     change(run, 'ag', '');
     commit.discover = true;
   }
-  if (args.saves.length > 0 || args.plans.length > 0) change(run, 'rd', '');
+  if (commit.hasNews) change(run, 'rd', '');
   if (!commit.discover) return;
   const discovery = requestDiscovery(op, runId, run, args.attemptsMax);
   if (discovery !== undefined) commit.ready.push(discovery);
