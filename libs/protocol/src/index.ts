@@ -15,6 +15,13 @@ export {
   type Checkpoint,
   type CheckpointResult,
 } from './checkpoint/parse-checkpoint.ts';
+export {
+  DEFERS_BYTES_MAX,
+  DEFERS_MAX,
+  deferredEvents,
+  printDeferred,
+  type DeferringRun,
+} from './event/deferred-events.ts';
 export { deliveredEventsJson, toDeliveredEvent } from './event/delivered-event.ts';
 export { eventErrorReply, eventReply, type EventReply } from './event/event-reply.ts';
 export { parseEventRequest, type EventRequestOptions, type EventRequestResult } from './event/parse-event-request.ts';

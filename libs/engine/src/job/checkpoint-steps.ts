@@ -2,6 +2,7 @@ import type { Checkpoint } from '@perdure/protocol';
 import { hintOfCell } from '../hints/cell-hints.ts';
 import type { Ports } from '../ports.ts';
 import { failRefused } from './decide-commit.ts';
+import { noteDefers } from './note-defers.ts';
 
 export type CheckpointOutcome = 'saved' | 'stale' | 'run-gone' | 'too-large';
 
@@ -11,6 +12,7 @@ export type CheckpointOutcome = 'saved' | 'stale' | 'run-gone' | 'too-large';
  */
 export async function checkpointSteps(ports: Ports, request: Checkpoint): Promise<CheckpointOutcome> {
   const { store, settings } = ports;
+  if (request.defers.length > 0) await noteDefers(ports, request, request.defers);
   const result = await store.checkpoint({
     runId: request.runId,
     lease: request.lease,

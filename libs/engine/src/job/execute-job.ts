@@ -15,7 +15,8 @@ import type { Ports } from '../ports.ts';
 import { parseRunMeta, withEditedInput } from '../run/run-meta.ts';
 import { type Commit, decideCommit, failRefused } from './decide-commit.ts';
 import { makeRequests, requestsOf, startOthers } from './make-requests.ts';
-import { stateAfterSaves, stateOf } from './run-cache.ts';
+import { defersOf, noteDefers } from './note-defers.ts';
+import { rememberDefers, stateAfterSaves, stateOf } from './run-cache.ts';
 import { jobFacts, JobWatch } from './watch-job.ts';
 
 /** What the loop is told when a job and those chained to it are done. */
@@ -65,6 +66,12 @@ async function attempt(
   state: RunState,
   signal: AbortSignal,
   watch: JobWatch,
+  const outage = { what: 'commit a part of a job', log: ports.log, signal };
+  const defers = defersOf(answer);
+  if (defers.length > 0) {
+    const held = { runId: job.run.runId, lease: leaseOf(job) };
+    rememberDefers(state, await throughOutage(() => noteDefers(ports, held, defers), outage));
+  }
 ): Promise<Commit | 'aborted'> {
   const fn = await ports.catalog.findFunction(job.run.functionId);
   const answer = fn === undefined ? functionMissing(job) : await call(ports, fn, job, state, signal, watch);
@@ -77,7 +84,7 @@ async function attempt(
   if (requests.length === 0) return decide(ports, job, state, answer);
   const others = await decide(ports, job, state, answer);
   if (others.kind !== 'advance') return others;
-  const refused = await startOthers(ports, job, others, requests);
+  const refused = await throughOutage(() => startOthers(ports, job, others, requests), outage);
   if (refused !== undefined) return refused;
   const settled = await makeRequests(ports, job, answer, signal);
   return settled === 'aborted' ? 'aborted' : decide(ports, job, state, settled);

@@ -12,7 +12,17 @@ export function stateAfterSaves(state: RunState, saves: StepSave[]): RunState {
     steps[hash] = memo;
     stack.push(hash);
   }
-  return { events: state.events, steps, stack };
+  return { ...state, steps, stack };
+}
+
+/** The chain's later calls are told of them. As in the store, what was noted stays, and what was called off stays so. */
+export function rememberDefers(state: RunState, changes: readonly { hash: string; body?: string }[]): void {
+  const defers = { ...state.defers };
+  for (const { hash, body } of changes) {
+    if (body !== undefined) defers[hash] ??= { abortable: true };
+    else if (defers[hash] !== undefined) defers[hash] = { abortable: false };
+  }
+  state.defers = defers;
 }
 
 /** The job's state: as claimed, or as known from the job before it in the chain. */

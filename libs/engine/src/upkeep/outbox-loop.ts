@@ -1,7 +1,7 @@
 import { assertNever } from '@perdure/domain';
 import type { StreamMessage } from '@perdure/event-stream';
 import type { HistoryBatch, RunHistory } from '@perdure/history';
-import { runEndedEvents, toStoredEvent } from '@perdure/protocol';
+import { deferredEvents, runEndedEvents, toStoredEvent } from '@perdure/protocol';
 import type { OutboxEntry } from '@perdure/store';
 import { recordsMessage, type Records } from '../history/record-messages.ts';
 import { BackgroundLoop } from '../loop/background-loop.ts';
@@ -97,15 +97,15 @@ export class OutboxLoop {
 
   private eventsOf(entry: OutboxEntry): StreamMessage[] {
     if (entry.kind === 'event') return [{ id: entry.event.eventId, topic: 'events', body: entry.event.body }];
-    if (entry.kind !== 'run-ended' || !entry.publishesEnd) return [];
-    const events = runEndedEvents({
-      runId: entry.run.runId,
-      slug: this.ports.catalog.index.findById(entry.run.functionId)?.slug ?? String(entry.run.functionId),
-      status: entry.status,
-      endedAt: entry.at,
-      events: entry.events,
-      ...(entry.output !== undefined && { output: entry.output }),
-    });
+    if (entry.kind !== 'run-ended') return [];
+    const { runId, appId, functionId } = entry.run;
+    const slug = this.ports.catalog.index.findById(functionId)?.slug ?? String(functionId);
+    const { status, at: endedAt, output } = entry;
+    const ended = { runId, slug, status, endedAt, events: entry.events, ...(output !== undefined && { output }) };
+    const events = [
+      ...(entry.publishesEnd ? runEndedEvents(ended) : []),
+      ...deferredEvents({ runId, appId, functionId, slug, endedAt }, entry.defers ?? []),
+    ];
     const { trace } = parseRunMeta(entry.run.meta);
     return events.map((event) => ({ id: event.internalId, topic: 'events', body: toStoredEvent(event, trace) }));
   }
