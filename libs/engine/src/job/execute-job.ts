@@ -66,18 +66,18 @@ async function attempt(
   state: RunState,
   signal: AbortSignal,
   watch: JobWatch,
-  const outage = { what: 'commit a part of a job', log: ports.log, signal };
-  const defers = defersOf(answer);
-  if (defers.length > 0) {
-    const held = { runId: job.run.runId, lease: leaseOf(job) };
-    rememberDefers(state, await throughOutage(() => noteDefers(ports, held, defers), outage));
-  }
 ): Promise<Commit | 'aborted'> {
   const fn = await ports.catalog.findFunction(job.run.functionId);
   const answer = fn === undefined ? functionMissing(job) : await call(ports, fn, job, state, signal, watch);
   if (answer === 'aborted') return 'aborted';
   if (answer.kind === 'failed' && answer.code !== undefined) {
     ports.log.info('a call failed', { ...jobFacts(job), code: answer.code, reason: answer.error.message });
+  }
+  const outage = { what: 'commit a part of a job', log: ports.log, signal };
+  const defers = defersOf(answer);
+  if (defers.length > 0) {
+    const held = { runId: job.run.runId, lease: leaseOf(job) };
+    rememberDefers(state, await throughOutage(() => noteDefers(ports, held, defers), outage));
   }
   await confirmInvoked(ports, answer);
   const requests = requestsOf(answer);
