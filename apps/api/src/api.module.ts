@@ -3,6 +3,8 @@ import { CONFIG, PORTS, type RoleConfig } from '@perdure/boot';
 import type { Ports } from '@perdure/engine';
 import { CancellationsController } from './controllers/cancellations.controller.ts';
 import { CheckpointController } from './controllers/checkpoint.controller.ts';
+import { EndpointOutputController } from './controllers/endpoint-output.controller.ts';
+import { EndpointsController } from './controllers/endpoints.controller.ts';
 import { EventsController } from './controllers/events.controller.ts';
 import { FunctionsController } from './controllers/functions.controller.ts';
 import { MetricsController } from './controllers/metrics.controller.ts';
@@ -26,6 +28,8 @@ export class ApiModule {
         ServerController,
         RegistrationController,
         CheckpointController,
+        EndpointsController,
+        EndpointOutputController,
         EventsController,
         RunsController,
         RunsV2Controller,

@@ -24,3 +24,5 @@ export { addReplay, type ReplaySpec } from './replay/replay-runs.ts';
 export { rerunRun, type RerunOptions, type RerunResult } from './replay/rerun-run.ts';
 export { withEditedInput } from './run/run-meta.ts';
 export { sendSignal } from './signal/send-signal.ts';
+export { commitEndpointOps, type EndpointCommit } from './endpoint/commit-endpoint-ops.ts';
+export { startEndpointRun, type EndpointStart } from './endpoint/start-endpoint-run.ts';

@@ -3,8 +3,10 @@ import type { SdkAnswer } from '@perdure/protocol';
 export interface CallRequest {
   /** With `fnId` and `stepId` in the query. */
   url: string;
+  /** Default POST. */
+  method?: string;
   headers: Record<string, string>;
-  /** The bytes to send, as signed. */
+  /** The bytes to send, as signed; none are sent with GET and HEAD. */
   body: string;
   /** An attempt that takes longer fails (`request_duration_too_long`). */
   timeoutMs: number;

@@ -23,6 +23,17 @@ export {
   type DeferringRun,
 } from './event/deferred-events.ts';
 export { deliveredEventsJson, toDeliveredEvent } from './event/delivered-event.ts';
+export { endpointOutput, type HttpOutput } from './endpoint/endpoint-output.ts';
+export {
+  parseEndpointRun,
+  parseEndpointSteps,
+  readRequest,
+  type EndpointRequest,
+  type EndpointRun,
+  type EndpointRunResult,
+  type EndpointStepsResult,
+} from './endpoint/parse-endpoint-run.ts';
+export { reentryCall, type ReentryCall } from './endpoint/reentry-call.ts';
 export { eventErrorReply, eventReply, type EventReply } from './event/event-reply.ts';
 export { parseEventRequest, type EventRequestOptions, type EventRequestResult } from './event/parse-event-request.ts';
 export { correlationIdOf, runEndedEvents, runErrorOf, type EndedRun } from './event/run-ended-events.ts';
@@ -91,3 +102,4 @@ export {
 } from './rest/sweep-v1.ts';
 export { SIGNATURE_TOLERANCE_S, signBody, verifySignature } from './signature/sign-body.ts';
 export { hashSigningKey, isBearerAccepted, isEqualText, stripKeyPrefix } from './signature/signing-key.ts';
+export { readToken, signToken } from './signature/token.ts';

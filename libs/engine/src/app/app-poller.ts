@@ -1,5 +1,6 @@
 import { DEFAULT_ENV_ID } from '@perdure/domain';
 import type { AppRecord } from '@perdure/history';
+import { ENDPOINT_FRAMEWORK } from '../endpoint/endpoint-framework.ts';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
 import { discoverApps } from './discover-apps.ts';
@@ -47,7 +48,8 @@ export class AppPoller {
   }
 
   private async pass(): Promise<number> {
-    const apps = await this.ports.registry.listApps(DEFAULT_ENV_ID);
+    const known = await this.ports.registry.listApps(DEFAULT_ENV_ID);
+    const apps = known.filter((app) => app.framework !== ENDPOINT_FRAMEWORK);
     const urls = new Set([...this.options.urls, ...apps.map((app) => app.url).filter((url) => url.startsWith('http'))]);
     const discovered = this.options.discover && urls.size === 0 ? await discoverApps() : [];
     const due = [...[...urls].filter((url) => this.isDue(url)), ...discovered];

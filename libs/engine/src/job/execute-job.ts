@@ -1,18 +1,11 @@
 import { assertNever, type JsonObject, type FunctionDefinition, type JobId, type LeaseToken } from '@perdure/domain';
-import {
-  buildCallBody,
-  callHeaders,
-  callUrl,
-  queueItemRef,
-  requestIdOf,
-  type SdkAnswer,
-  transportFailure,
-} from '@perdure/protocol';
+import { type SdkAnswer, transportFailure } from '@perdure/protocol';
 import type { ClaimedJob, RunState, StepSave } from '@perdure/store';
 import { hintOfCell } from '../hints/cell-hints.ts';
 import { throughOutage } from '../loop/through-outage.ts';
 import type { Ports } from '../ports.ts';
-import { parseRunMeta, withEditedInput } from '../run/run-meta.ts';
+import { parseRunMeta } from '../run/run-meta.ts';
+import { callRequest } from './call-request.ts';
 import { type Commit, decideCommit, failRefused } from './decide-commit.ts';
 import { makeRequests, requestsOf, startOthers } from './make-requests.ts';
 import { defersOf, noteDefers } from './note-defers.ts';
@@ -135,43 +128,8 @@ async function call(
   signal: AbortSignal,
   watch: JobWatch,
 ): Promise<SdkAnswer | 'aborted'> {
-  const { settings, clock } = ports;
-  const { run, jobId, generation } = job;
-  const { runId, requestVersion } = run;
-  const requestId = requestIdOf({ runId, jobId, generation });
-  const body = buildCallBody({
-    functionId: fn.id,
-    runId,
-    jobId,
-    queueItemRef: queueItemRef(job),
-    requestId,
-    attempt: job.attempt,
-    attemptsMax: job.attemptsMax,
-    generation,
-    requestVersion,
-    forcePlan: run.forcePlan,
-    ...withEditedInput(state, run.meta),
-    stackPosition: job.stackPosition,
-  });
-  const signingKey = settings.signingKeys[0];
-  const url = callUrl(fn.url, { slug: fn.slug, target: job.target });
-  const traceparent = watch.callStarts(url);
-  const headers = callHeaders({
-    body,
-    runId,
-    jobId,
-    target: job.target,
-    requestId,
-    generation,
-    requestVersion,
-    accountId: run.accountId,
-    appId: run.appId,
-    functionId: fn.id,
-    serverKind: settings.serverKind,
-    ...(traceparent !== undefined && { traceparent }),
-    ...(signingKey !== undefined && { signing: { key: signingKey, unixSeconds: Math.floor(clock.now() / 1000) } }),
-  });
-  const answer = await ports.invoker.call({ url, headers, body, timeoutMs: settings.callTimeoutMs, signal });
+  const request = callRequest(ports, fn, job, state, (url) => watch.callStarts(url));
+  const answer = await ports.invoker.call({ ...request, timeoutMs: ports.settings.callTimeoutMs, signal });
   watch.callEnds(signal.aborted ? 'aborted' : answer);
   return signal.aborted ? 'aborted' : answer;
 }
@@ -185,14 +143,14 @@ function functionMissing(job: ClaimedJob): SdkAnswer {
   return transportFailure('unknown', `The function ${job.run.functionId} is not registered.`);
 }
 
-interface Committed {
+export interface Committed {
   hasReady: boolean;
   next?: ClaimedJob;
   state?: RunState;
 }
 
 /** The only place that acts on a `Commit`. */
-async function carryOut(
+export async function carryOut(
   ports: Ports,
   job: ClaimedJob,
   state: RunState,

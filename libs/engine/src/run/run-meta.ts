@@ -11,6 +11,8 @@ export interface RunMeta {
   originalRunId?: string;
   /** What a step is to be called with instead of its own arguments, in a run that goes on from it. */
   input?: { hash: StepHash; args: JsonValue[] };
+  /** Of a run that a durable endpoint began by itself. */
+  endpoint?: { requestVersion: number };
   /** `traceparent` of what scheduled it, where that is traced. */
   trace?: string;
 }

@@ -86,6 +86,17 @@ export function describeRuns(open: OpenStore): void {
       expect(await play.endOf(runId)).toMatchObject({ status: 'Completed', memos: [{ hash: 'a' }] });
     });
 
+    test('is left to its holder by a process that starts, when its lease is longer than any of a process', async ({
+      play,
+    }) => {
+      const held = await play.create({ lease: { ...lease, leaseMs: 600_000 } });
+      await play.create({ lease });
+
+      expect(await play.store.expireLeases()).toBe(1);
+
+      expect((await play.store.findRunJobs(held)).map(({ state }) => state)).toEqual(['leased']);
+    });
+
     test('is claimed when its holder is gone', async ({ play }) => {
       const runId = await play.create({ lease });
       await play.clock.advanceBy(LEASE_MS);

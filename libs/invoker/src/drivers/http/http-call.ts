@@ -18,6 +18,7 @@ export type HttpOutcome =
 type HeadersIn = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
 
 const NO_BYTES = Buffer.alloc(0);
+const BODILESS = new Set(['GET', 'HEAD']);
 
 /**
  * One call with its redirects, as the handler that undici reports to. It is on the path of every step, hence no
@@ -35,6 +36,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
   readonly #dispatcher: Dispatcher;
   readonly #request: CallRequest;
   readonly #answerBytesMax: number;
+  readonly #method: Dispatcher.HttpMethod;
   readonly #headers: Record<string, string>;
   #resolve: ((outcome: HttpOutcome) => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
@@ -51,6 +53,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
     this.#dispatcher = dispatcher;
     this.#request = request;
     this.#answerBytesMax = answerBytesMax;
+    this.#method = request.method ?? 'POST';
     this.#headers = { ...request.headers, 'accept-encoding': 'gzip' };
   }
 
@@ -108,9 +111,9 @@ export class HttpCall implements Dispatcher.DispatchHandler {
       {
         origin: url.origin,
         path: url.pathname + url.search,
-        method: 'POST',
+        method: this.#method,
         headers: this.#headers,
-        body: this.#request.body,
+        body: BODILESS.has(this.#method) ? null : this.#request.body,
       },
       this,
     );
