@@ -9,7 +9,7 @@ import type { TestProjectInlineConfiguration } from 'vitest/config';
 const conditions = ['perdure-source', 'node'];
 
 /** What is about the command line and the folder of one process: nothing of it changes with real services. */
-const EMBEDDED_ONLY = ['src/cli.test.ts', 'src/crash.test.ts'];
+const EMBEDDED_ONLY = ['src/cli.test.ts', 'src/crash.test.ts', 'src/secrets.test.ts'];
 
 function project(name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration {
   return {
