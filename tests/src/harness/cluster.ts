@@ -9,7 +9,7 @@ import type { TestContext } from 'vitest';
 import { asStarted } from './backing-services.ts';
 import { PerdureProcess } from './perdure-process.ts';
 import { ServerApi } from './server-api.ts';
-import { CLUSTER_CELLS, serviceFlags } from './topology.ts';
+import { CLUSTER_CELLS, METRICS_FLAGS, serviceFlags } from './topology.ts';
 
 /** Lines of the log of all processes that a failed test prints. */
 const LOG_LINES_SHOWN = 120;
@@ -69,6 +69,7 @@ export async function startCluster(ctx: TestContext, options: ClusterOptions = {
     '--dev',
     '--host',
     '127.0.0.1',
+    ...METRICS_FLAGS,
     ...serviceFlags(
       { natsUrl: urlOf('nats'), redisUrl: options.redisUrl ?? urlOf('redis'), postgresUrl: urlOf('postgres') },
       CLUSTER_CELLS,

@@ -6,7 +6,7 @@ import { type BackingServices, startBackingServices } from './backing-services.t
 import { PerdureProcess } from './perdure-process.ts';
 import { until } from './poll.ts';
 import { ServerApi } from './server-api.ts';
-import { CLUSTER_CELLS, CLUSTER_ROLES, serviceFlags, topology, type Topology } from './topology.ts';
+import { CLUSTER_CELLS, CLUSTER_ROLES, METRICS_FLAGS, serviceFlags, topology, type Topology } from './topology.ts';
 
 export { spawnPerdure } from './perdure-process.ts';
 
@@ -155,13 +155,16 @@ function commandsOf(options: ServerOptions, services: BackingServices | undefine
   if (services === undefined) return [{ name: '', args: argumentsOf(options) }];
   const { command = 'dev', keys, args = [] } = options;
   if ((options.topology ?? topology) === 'services') {
-    return [{ name: '', args: argumentsOf({ ...options, args: [...args, ...serviceFlags(services)] }) }];
+    return [
+      { name: '', args: argumentsOf({ ...options, args: [...args, ...METRICS_FLAGS, ...serviceFlags(services)] }) },
+    ];
   }
   const flags = [
     ...(command === 'dev' ? ['--dev'] : []),
     '--host',
     '127.0.0.1',
     ...keyFlags(keys),
+    ...METRICS_FLAGS,
     ...serviceFlags(services, CLUSTER_CELLS),
     ...args,
   ];

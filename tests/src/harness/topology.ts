@@ -16,6 +16,9 @@ export const CLUSTER_ROLES: readonly (readonly string[])[] = [
   ['executor'],
 ];
 
+/** Any free port: several processes share this machine. */
+export const METRICS_FLAGS: readonly string[] = ['--metrics-port', '0'];
+
 /** Flags that make a process use real services. */
 export function serviceFlags(urls: Omit<BackingServices, 'stop'>, cells = 1): string[] {
   const flags = {
@@ -23,7 +26,6 @@ export function serviceFlags(urls: Omit<BackingServices, 'stop'>, cells = 1): st
     'redis-uri': urls.redisUrl,
     'postgres-uri': urls.postgresUrl,
     cells: String(cells),
-    'metrics-port': '0',
   };
   return Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
 }
