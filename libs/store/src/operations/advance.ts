@@ -2,7 +2,7 @@ import { CHAIN_MAX, LOWERED_MS } from './bounds.ts';
 import { accountLimit, functionLimit, limitInSlot, roomIn } from './counters.ts';
 import { completeStep, isGrouping, openGroup, requestDiscovery } from './discovery.ts';
 import { viewJob, viewState, type JobView } from './dispatch.ts';
-import { change, changeInt, field, intField, isSet, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
+import { change, changeInt, field, intField, isSet, newDoc, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
 import { endRun } from './end-run.ts';
 import { isBeyond, openLease, type Lease, type RunLimits } from './fence.ts';
 import {
@@ -383,14 +383,15 @@ function mayChain(commit: Commit): boolean {
   if (args.chain === undefined || intField(job, 'chn') >= CHAIN_MAX) return false;
   // Without its events the run cannot go on: the claim of its next job ends it.
   if (!holdsState(commit) && !op.tx.has(eventsKey(commit.runId))) return false;
-  const fn = openOrNewDoc(op.tx, functionKey(field(run, 'fn')));
-  if (field(fn, 'state') === 'paused') return false;
+  const fnKey = functionKey(field(run, 'fn'));
+  if (op.tx.hget(fnKey, 'state') === 'paused') return false;
   const accountLowered = int(op.tx.hget(accountKey(field(run, 'acct')), 'low'));
-  const isLowered = Math.max(accountLowered, intField(fn, 'low')) + LOWERED_MS > op.now;
-  return !isLowered || isWithinLimits(op, run, fn);
+  const isLowered = Math.max(accountLowered, int(op.tx.hget(fnKey, 'low'))) + LOWERED_MS > op.now;
+  return !isLowered || isWithinLimits(op, run);
 }
 
-function isWithinLimits(op: Op, run: Doc, fn: Doc): boolean {
+function isWithinLimits(op: Op, run: Doc): boolean {
+  const fn = openOrNewDoc(op.tx, functionKey(field(run, 'fn')));
   const account = openOrNewDoc(op.tx, accountKey(field(run, 'acct')));
   const limits = [accountLimit(account), functionLimit(fn)];
   if (isSet(run, 'k1')) limits.push(limitInSlot(fn, 'k1'));
@@ -406,13 +407,7 @@ function isWithinLimits(op: Op, run: Doc, fn: Doc): boolean {
 function chainJob(commit: Commit, next: NewJob): JobView {
   const { op, args, runId, run, job } = commit;
   const chain = args.chain ?? { token: '', leaseMs: 0, knownStack: -1 };
-  const successor: Doc = {
-    key: jobKey(next.jobId),
-    stored: newJobFields(runId, run, next),
-    changes: {},
-    isChanged: true,
-  };
-  for (const name of Object.keys(successor.stored)) change(successor, name, successor.stored[name] ?? '');
+  const successor = newDoc(jobKey(next.jobId), newJobFields(runId, run, next));
   change(successor, 'hold', holderOf(args.lease.jobId, job));
   changeInt(successor, 'chn', intField(job, 'chn') + 1);
   registerJob(op, runId, run, next);

@@ -23,9 +23,9 @@ export function openOrNewDoc(tx: Tx, key: string): Doc {
   return { key, stored: tx.hgetall(key) ?? {}, changes: {}, isChanged: false };
 }
 
-/** A document that is known to be absent. */
-export function newDoc(key: string): Doc {
-  return { key, stored: {}, changes: {}, isChanged: false };
+/** A document that is known to be absent, with its first fields, which are the document's from now on. */
+export function newDoc(key: string, fields: Record<string, string>): Doc {
+  return { key, stored: {}, changes: fields, isChanged: true };
 }
 
 export function field(doc: Doc, name: string): string {

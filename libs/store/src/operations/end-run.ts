@@ -40,9 +40,15 @@ export interface RunEnd {
  * memos) does nothing any more and is removed at once when little, else by `collectGarbage`; its memos, which the entry tells,
  * once that is acknowledged.
  */
-export function endRun(op: Op, runId: string, run: Doc, end: RunEnd): void {
+export function endRun(op: Op, runId: string, run: Doc, end: RunEnd, leased?: LeasedJob): void {
   keepEnd(op, runId, run, end);
-  closeRun(op, runId, run);
+  closeRun(op, runId, run, leased);
+}
+
+/** A leased job of the run that is open already. */
+export interface LeasedJob {
+  jobId: string;
+  job: Doc;
 }
 
 const STATE_LOST_OUTPUT = '{"name":"StateLost","message":"The events that started this run are lost.","stack":""}';
@@ -54,21 +60,22 @@ export function endLostRun(op: Op, runId: string, run: Doc): void {
 }
 
 /** What follows once the end is in the outbox. The list of live runs is left last, so that `reconcile` can finish it. */
-export function closeRun(op: Op, runId: string, run: Doc): void {
+export function closeRun(op: Op, runId: string, run: Doc, leased?: LeasedJob): void {
   releaseKeys(op, runId, run);
   leaveBacklog(op, runId, run);
-  if (intField(run, 'nl') > 0) releaseLeases(op, runId, run);
-  op.tx.hdrop(runKey(runId));
+  if (leased !== undefined) releaseLease(op, runId, run, leased);
+  if (intField(run, 'nl') > (leased === undefined ? 0 : 1)) releaseLeases(op, runId, run);
   if (!purgeRun(op, runId, run, PURGE_INLINE_MAX).isDone) op.tx.zadd(GARBAGE, op.now, runId);
   op.tx.zrem(RUNS, runId);
 }
 
-/** The run's record as the outbox entry shows it, until that is acknowledged. */
+/** The run's record, from now on that of an ended run, is kept until the outbox entry that shows it is acknowledged. */
 function keepEnd(op: Op, runId: string, run: Doc, end: RunEnd): void {
-  const record: Record<string, string> = { ...run.stored, ...run.changes, end: end.status };
-  if (end.output !== undefined) record['output'] = end.output;
-  if (end.reason !== undefined) record['reason'] = end.reason;
-  op.tx.hset(endedRunKey(runId), record);
+  op.tx.hmove(runKey(runId), endedRunKey(runId));
+  const news: Record<string, string> = { ...run.changes, end: end.status };
+  if (end.output !== undefined) news['output'] = end.output;
+  if (end.reason !== undefined) news['reason'] = end.reason;
+  op.tx.hset(endedRunKey(runId), news);
   appendOutbox(op, { kind: 'run-ended', run: runId, size: whole(sizeOfEnd(run, end)) });
 }
 
@@ -87,20 +94,23 @@ function releaseKeys(op: Op, runId: string, run: Doc): void {
 function releaseLeases(op: Op, runId: string, run: Doc): void {
   for (const jobId of op.tx.smembers(runJobsKey(runId), RUN_JOBS_MAX)) {
     const job = openDoc(op.tx, jobKey(jobId));
-    if (job !== undefined && field(job, 'st') === 'L') {
-      releaseCapacity(op, jobId, job, run);
-      dropDeadJob(op, jobId, job);
-      op.tx.srem(runJobsKey(runId), jobId);
-    }
+    if (job !== undefined && field(job, 'st') === 'L') releaseLease(op, runId, run, { jobId, job });
   }
 }
 
-/** The end of a run was told: its memos go, many of them bit by bit. `told`: its record. */
-export function dropTold(tx: Tx, now: number, runId: string, told: Readonly<Record<string, string>>): void {
-  tx.hdrop(endedRunKey(runId));
+function releaseLease(op: Op, runId: string, run: Doc, { jobId, job }: LeasedJob): void {
+  releaseCapacity(op, jobId, job, run);
+  dropDeadJob(op, jobId, job);
+  op.tx.srem(runJobsKey(runId), jobId);
+}
+
+/** The end of a run was told: its memos go, many of them bit by bit. */
+export function dropTold(tx: Tx, now: number, runId: string): void {
+  const ended = endedRunKey(runId);
+  const steps = int(tx.hget(ended, 'sl'));
+  if (int(tx.hget(ended, 'dfn')) > 0) dropDefers(tx, runId);
+  tx.hdrop(ended);
   tx.drop(eventsKey(runId));
-  if (int(told['dfn']) > 0) dropDefers(tx, runId);
-  const steps = int(told['sl']);
   if (steps > PURGE_INLINE_MAX) tx.zadd(GARBAGE, now, runId);
   else if (steps > 0) dropMemos(tx, runId);
 }

@@ -27,6 +27,13 @@ export function openLease(tx: Tx, runId: string, lease: Lease): Fenced {
   return { kind: 'held', run, job };
 }
 
+/** The same where nothing but the answer is of interest: a record is read whole at many times the cost of a field. */
+export function checkLease(tx: Tx, runId: string, lease: Lease): 'held' | 'run-gone' | 'stale' {
+  if (tx.hget(runKey(runId), 'st') === undefined) return 'run-gone';
+  const key = jobKey(lease.jobId);
+  return tx.hget(key, 'tok') === lease.token && tx.hget(key, 'st') === 'L' ? 'held' : 'stale';
+}
+
 /** What a run may grow to. */
 export interface RunLimits {
   stepsMax: number;

@@ -23,7 +23,7 @@ export function finalize(tx: Tx, now: number, args: FinalizeArgs): 'finalized' |
   if (args.lease !== undefined) {
     const fenced = openLease(tx, args.runId, args.lease);
     if (fenced.kind !== 'held') return fenced.kind === 'run-gone' ? 'gone' : 'stale';
-    endRun(op, args.runId, fenced.run, args);
+    endRun(op, args.runId, fenced.run, args, { jobId: args.lease.jobId, job: fenced.job });
     return 'finalized';
   }
   const run = openDoc(tx, runKey(args.runId));

@@ -195,5 +195,6 @@ export function finishTimeoutJobId(runId: string): string {
   return runId + '.finish-timeout';
 }
 export function runIdOfJob(jobId: string): string {
-  return jobId.split('.')[0] ?? jobId;
+  const dot = jobId.indexOf('.');
+  return dot < 0 ? jobId : jobId.substring(0, dot);
 }

@@ -42,14 +42,15 @@ export interface NewPause {
  */
 export function createPause(op: Op, runId: string, run: Doc, pause: NewPause, hash: string, isRace: boolean): void {
   const seq = op.tx.hincr(SYS, 'seq', 1);
-  const doc = newDoc(pauseKey(pause.pauseId));
-  change(doc, 'run', runId);
-  change(doc, 'fn', field(run, 'fn'));
-  change(doc, 'env', field(run, 'env'));
-  change(doc, 'kind', pause.kind);
-  changeInt(doc, 'seq', seq);
-  changeInt(doc, 'at', op.now);
-  changeInt(doc, 'exp', pause.expiresAt);
+  const doc = newDoc(pauseKey(pause.pauseId), {
+    run: runId,
+    fn: field(run, 'fn'),
+    env: field(run, 'env'),
+    kind: pause.kind,
+    seq: whole(seq),
+    at: whole(op.now),
+    exp: whole(pause.expiresAt),
+  });
   if (hash !== '') change(doc, 'hash', hash);
   if (isRace) change(doc, 'race', '1');
   if (pause.expression !== undefined) change(doc, 'expr', pause.expression);

@@ -22,7 +22,10 @@ export interface ReadOutboxArgs {
   entriesMax: number;
 }
 
-/** The oldest entries, in order, as many as are not too large together but one; reading changes nothing. 3 commands each. */
+/**
+ * The oldest entries, in order, as many as are not too large together but one; reading changes nothing. One command each, 3 for the
+ * first and the last of a run.
+ */
 export function readOutbox(tx: Tx, _now: number, args: ReadOutboxArgs): OutboxView[] {
   const head = int(tx.hget(SYS, 'obhead')) + 1;
   const last = Math.min(int(tx.hget(SYS, 'obseq')), head + Math.min(args.entriesMax, OUTBOX_MAX) - 1);
@@ -49,16 +52,12 @@ function passOver(tx: Tx, seq: number): void {
 
 /** Undefined when the run is lost. */
 function viewEntry(tx: Tx, seq: number, entry: Readonly<Record<string, string>>): OutboxView | undefined {
+  if (entry['kind'] === 'run-skipped') return { seq, entry, run: entry, events: entry['events'] ?? '' };
+  if (entry['kind'] !== 'run-scheduled' && entry['kind'] !== 'run-ended') return { seq, entry, run: {}, events: '' };
   const runId = entry['run'] ?? '';
-  const isSkipped = entry['kind'] === 'run-skipped';
-  const run = isSkipped ? entry : (tx.hgetall(runKey(runId)) ?? tx.hgetall(endedRunKey(runId)));
-  const hasEvents = entry['kind'] === 'run-scheduled' || entry['kind'] === 'run-ended';
-  const events = isSkipped ? (entry['events'] ?? '') : hasEvents ? (tx.get(eventsKey(runId)) ?? '') : '';
-  if (run === undefined) {
-    if (entry['kind'] === 'run-scheduled' || entry['kind'] === 'run-ended') return undefined;
-    return { seq, entry, run: {}, events };
-  }
-  const view: OutboxView = { seq, entry, run, events };
+  const run = tx.hgetall(runKey(runId)) ?? tx.hgetall(endedRunKey(runId));
+  if (run === undefined) return undefined;
+  const view: OutboxView = { seq, entry, run, events: tx.get(eventsKey(runId)) ?? '' };
   if (entry['kind'] === 'run-ended' && int(run['sl']) > 0) {
     view.steps = tx.mall(stepsKey(runId));
     view.stack = tx.lrange(stackKey(runId));
@@ -81,9 +80,7 @@ export function ackOutbox(tx: Tx, now: number, args: AckOutboxArgs): boolean {
   const until = Math.min(last, head + OUTBOX_MAX - 1);
   for (let seq = head; seq <= until; seq++) {
     const key = outboxKey(whole(seq));
-    const entry = tx.hgetall(key) ?? {};
-    const runId = entry['run'] ?? '';
-    if (entry['kind'] === 'run-ended') dropTold(tx, now, runId, tx.hgetall(endedRunKey(runId)) ?? {});
+    if (tx.hget(key, 'kind') === 'run-ended') dropTold(tx, now, tx.hget(key, 'run') ?? '');
     tx.hdrop(key);
   }
   if (until >= head) tx.hset(SYS, { obhead: whole(until) });

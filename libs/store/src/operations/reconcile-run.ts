@@ -48,6 +48,7 @@ export function reconcileRun(repair: Repair, runId: string): void {
   if (run === undefined) {
     dropLostRun(repair, runId, hasEnded);
   } else if (hasEnded) {
+    op.tx.hdrop(runKey(runId));
     closeRun(op, runId, run);
     repair.places += 1;
   } else if (op.tx.has(eventsKey(runId))) {

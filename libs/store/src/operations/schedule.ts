@@ -161,9 +161,7 @@ function create(op: Op, fn: Doc, args: ScheduleArgs): ScheduleResult {
   const seq = nextOutboxSeq(op);
   op.tx.zadd(RUNS, seq, args.runId);
   rememberKeys(op, args, cancelled);
-  const run = newDoc(runKey(args.runId));
-  const record = runRecord(op, args);
-  for (const name of Object.keys(record)) change(run, name, record[name] ?? '');
+  const run = newDoc(runKey(args.runId), runRecord(op, args));
   op.tx.set(eventsKey(args.runId), args.events);
   if (isSet(fn, 'bmax')) joinBacklog(op, args.runId, run);
   // Before the start job, which may be claimed as soon as it is there (the operation is one, but reads better so).
@@ -265,9 +263,7 @@ function leaseStart(
   { token, leaseMs }: { token: string; leaseMs: number },
 ): void {
   const start = startJob(args, run);
-  const job = newDoc(jobKey(start.jobId));
-  const fields = newJobFields(args.runId, run, start);
-  for (const name of Object.keys(fields)) change(job, name, fields[name] ?? '');
+  const job = newDoc(jobKey(start.jobId), newJobFields(args.runId, run, start));
   registerJob(op, args.runId, run, start);
   grantJob(op, start.jobId, job, args.runId, run, fn, token, leaseMs);
   saveDoc(op.tx, job);

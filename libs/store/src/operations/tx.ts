@@ -16,6 +16,8 @@ export interface Tx {
   /** Adds a whole number to a field (absent: 0) and answers the sum. */
   hincr(key: string, field: string, by: number): number;
   hdel(key: string, field: string): void;
+  /** Gives a document, which must be there, another key; what that held is gone. */
+  hmove(key: string, to: string): void;
 
   // Maps: hashes with many or large fields, one record a field.
   mget(key: string, field: string): string | undefined;

@@ -83,6 +83,11 @@ export class EmbeddedTx implements Tx {
     this.#changed.set(key, Object.keys(rest).length === 0 ? undefined : rest);
   }
 
+  hmove(key: string, to: string): void {
+    this.#changed.set(to, this.#doc(key));
+    this.#changed.set(key, undefined);
+  }
+
   get(key: string): string | undefined {
     return this.#table.get(`${key}${SEPARATOR}T`);
   }

@@ -65,6 +65,15 @@ describeWithService('redis', 'the commands of operations', ({ url }) => {
     await playOnBoth([puts, [{ command: 'lrange', key: 'l' }], [{ command: 'ldrop', key: 'l' }]]);
   });
 
+  test('a moved document is all that is at its new key, and nothing is left at the old one', async () => {
+    expect.hasAssertions();
+    const hset = (key: string, field: string) => ({ command: 'hset', key, fields: { [field]: key } });
+    const read = ['h1', 'h2'].map((key) => ({ command: 'hgetall', key }));
+    const move = { command: 'hmove', key: 'h1', to: 'h2' };
+
+    await playOnBoth([[hset('h1', 'a')], [hset('h2', 'b')], [hset('h1', 'c'), move, ...read, hset('h2', 'd')], read]);
+  });
+
   test('a document of thousands of fields is written and read whole', async () => {
     expect.hasAssertions();
     const fields = Object.fromEntries(Array.from({ length: 9000 }, (_, index) => [`field-${index}`, 'value']));

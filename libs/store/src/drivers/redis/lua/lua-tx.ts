@@ -63,6 +63,9 @@ export const luaTx: Tx = {
   hdel(key, field) {
     call('HDEL', prefix + key, field);
   },
+  hmove(key, to) {
+    call('RENAME', prefix + key, prefix + to);
+  },
 
   mget(key, field) {
     return valueOf(call('HGET', prefix + key, field));
@@ -108,7 +111,9 @@ export const luaTx: Tx = {
   },
   smembers(key, max) {
     if (max <= 0) return [];
-    const isLarge = call<number>('SCARD', prefix + key) > SORTED_MAX;
+    const size = call<number>('SCARD', prefix + key);
+    if (size === 0) return [];
+    const isLarge = size > SORTED_MAX;
     if (isLarge && max <= SORTED_MAX) return call('SRANDMEMBER', prefix + key, max);
     const members = call<string[]>('SMEMBERS', prefix + key);
     table.sort(members);

@@ -12,6 +12,7 @@ export interface TxCall {
   max?: number;
   by?: number;
   index?: number;
+  to?: string;
 }
 
 /** `answer` is absent where the command answers nothing or undefined. */
@@ -32,6 +33,7 @@ const commands: Record<string, (tx: Tx, call: TxCall) => unknown> = {
   hset: (tx, { key, fields }) => tx.hset(key, fields!),
   hincr: (tx, { key, field, by }) => tx.hincr(key, field!, by!),
   hdel: (tx, { key, field }) => tx.hdel(key, field!),
+  hmove: (tx, { key, to }) => tx.hmove(key, to!),
   mget: (tx, { key, field }) => tx.mget(key, field!),
   mhas: (tx, { key, field }) => tx.mhas(key, field!),
   mset: (tx, { key, field, value }) => tx.mset(key, field!, value!),
