@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -101,10 +103,20 @@ function consumerConfig(group: GroupName, names: StreamNames, { ackWaitMs }: Str
 }
 
 /** Whether it was missing. */
-async function declareStream({ streams }: JetStreamManager, config: OwnStreamConfig): Promise<boolean> {
+async function declareStream(
+  manager: JetStreamManager,
+  config: OwnStreamConfig,
+  looksLeft = OVERLAP_LOOKS_MAX,
+): Promise<boolean> {
+  const { streams } = manager;
   const found = await orMissing(streams.info(config.name));
   if (found === undefined) {
-    const created = await orTaken(streams.add(config));
+    const created = await orTaken(streams.add(config)).catch(async (error: unknown) => {
+      if (!isOverlap(error) || looksLeft === 0) throw error;
+      await delay(OVERLAP_LOOK_MS);
+      return 'overlap' as const;
+    });
+    if (created === 'overlap') return declareStream(manager, config, looksLeft - 1);
     if (created !== undefined) return true;
   } else if (isSame(found.config, config)) {
     return false;
@@ -138,6 +150,15 @@ function isSame(actual: object, wanted: object): boolean {
 const MISSING = 404;
 /** The name is in use: another process was faster, with the same or other settings. */
 const TAKEN_CODES = new Set([10_058, 10_013, 10_148]);
+
+/** The subjects are in use: by a stream of another name, or by this one, which another process has half created. */
+const OVERLAP_CODE = 10_065;
+const OVERLAP_LOOKS_MAX = 20;
+const OVERLAP_LOOK_MS = 50;
+
+function isOverlap(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === OVERLAP_CODE;
+}
 
 async function orMissing<T>(found: Promise<T>): Promise<T | undefined> {
   try {

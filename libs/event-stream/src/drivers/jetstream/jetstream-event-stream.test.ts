@@ -173,6 +173,39 @@ describeWithService('nats', 'event stream', ({ url }) => {
     expect(runner.config).toMatchObject({ ack_wait: 5_000 * 1e6, max_deliver: -1 });
   });
 
+  test('many processes that start at once declare the same streams', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const options = settings();
+
+      const opened = await Promise.all(Array.from({ length: 8 }, () => aStream(options)));
+
+      const [first] = opened;
+      await first?.stream.append(eventsOf('a'));
+      for (const { stream } of opened) expect(await stream.lag('recorder')).toBe(1);
+    }
+  });
+
+  test('a stream of another name with the same subjects stops the start, with the reason, unless it goes away', async () => {
+    const options = settings();
+    const { stream } = await aStream(options);
+    await stream.close();
+    const { streams } = await aManager();
+    const { config } = await streams.info(options.namePrefix);
+    await streams.delete(options.namePrefix);
+    await streams.add({ ...config, name: `${options.namePrefix}_ELSEWHERE` });
+
+    await expect(openJetStreamEventStream(options)).rejects.toMatchObject({
+      code: 'STREAM_MISCONFIGURED',
+      message: expect.stringContaining('overlap'),
+    });
+
+    // It is also what a process is told that asks while another one is about to create the stream: that passes.
+    const opening = aStream(options);
+    const deleting = delay(200).then(() => streams.delete(`${options.namePrefix}_ELSEWHERE`));
+    const [opened] = await Promise.all([opening, deleting]);
+    expect(await opened.stream.lag('runner')).toBe(0);
+  });
+
   test('settings that the server refuses stop the start, with the reason', async () => {
     await expect(openJetStreamEventStream({ ...settings(), replicas: 3 })).rejects.toMatchObject({
       code: 'STREAM_MISCONFIGURED',
