@@ -17,7 +17,8 @@ export type JobEnd = { hasReady: boolean };
 
 /**
  * Calls the application for a claimed job and commits what it answered; goes on with the next job of the run for as
- * long as the store hands one back (execution.md 5.1). `onJob` is told each job as it is taken, so that its lease is kept.
+ * long as the store hands one back (execution.md 5.1). `onJob` is told each job as it is taken, so that its lease is kept;
+ * `onReady` when others became ready and this one goes on: steps beside one another start together.
  *
  * A crash anywhere is safe: until the commit the lease runs out and the job is claimed again; after it the next job
  * exists. What the store answers with `stale` or `run-gone` is dropped.
@@ -27,9 +28,10 @@ export async function executeJob(
   claimed: ClaimedJob,
   {
     onJob,
+    onReady,
     signal,
     claimTrace,
-  }: { onJob: (job: ClaimedJob) => void; signal: AbortSignal; claimTrace?: string | undefined },
+  }: { onJob: (job: ClaimedJob) => void; onReady?: () => void; signal: AbortSignal; claimTrace?: string | undefined },
 ): Promise<JobEnd> {
   let job: ClaimedJob | undefined = claimed;
   let known: RunState | undefined;
@@ -46,7 +48,8 @@ export async function executeJob(
     const end = await watch.committing(commit, () =>
       throughOutage(commitIt, { what: 'commit a job', log: ports.log, signal }),
     );
-    hasReady ||= end.hasReady;
+    hasReady = end.hasReady;
+    if (hasReady && end.next !== undefined) onReady?.();
     known = end.state;
     job = end.next;
   }

@@ -88,14 +88,19 @@ export class JobLoop {
 
   /** A slot is free; `readyCell`: where jobs became ready with what was done in it. */
   private claimNext(readyCell: number | undefined): void {
-    if (readyCell !== undefined) this.claims[readyCell]?.nudge();
+    if (readyCell !== undefined) this.noteReady(readyCell);
     for (let i = 0; i < this.claims.length; i += 1) {
       this.turn = (this.turn + 1) % this.claims.length;
       if (this.claims[this.turn]?.useFreeSlots() === true) break;
     }
+  }
+
+  /** Claims what became ready. */
+  private noteReady(cell: number): void {
+    this.claims[cell]?.nudge();
     const isFull = this.executing.size + this.reserved >= this.ports.settings.executorConcurrency;
     // Another process may have room for them.
-    if (isFull && readyCell !== undefined) this.ports.bus.publish('jobs-ready', { cell: readyCell });
+    if (isFull) this.ports.bus.publish('jobs-ready', { cell });
   }
 
   /** Executes the job and those chained to it; answers whether other jobs may have become ready. Never fails. */
@@ -106,9 +111,10 @@ export class JobLoop {
       current = job;
       this.held.set(job.jobId, job);
     };
+    const onReady = (): void => this.noteReady(cellOfRun(claimed.run.runId, this.claims.length));
     const { signal } = this.abort;
     try {
-      const { hasReady } = await executeJob(this.ports, claimed, { signal, onJob, claimTrace });
+      const { hasReady } = await executeJob(this.ports, claimed, { signal, onJob, onReady, claimTrace });
       return hasReady;
     } catch (error) {
       // The lease runs out and the job is claimed again.
