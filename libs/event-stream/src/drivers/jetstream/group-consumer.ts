@@ -204,14 +204,10 @@ export class GroupConsumer {
   async #confirm(seqs: number[], what: string): Promise<void> {
     const held = [...new Set(seqs)].filter((seq) => this.#handedOut.has(seq));
     const replies = held.map((seq) => this.#handedOut.get(seq)?.reply ?? '');
-    const last = replies.pop();
-    if (last === undefined) return;
-    const { link } = this.#parts;
+    if (replies.length === 0) return;
     const deadline = new Deadline(CONFIRM_MS_MAX);
     try {
-      await link.assertConnected(deadline.signal);
-      for (const reply of replies) this.#say(reply, what);
-      await link.request(last, what, CONFIRM_MS_MAX);
+      while (!(await this.#tryConfirm(replies, what, deadline.signal)));
     } catch (error) {
       await this.#dropForgotten(held);
       if (held.some((seq) => this.#handedOut.has(seq))) throw error;
@@ -219,6 +215,20 @@ export class GroupConsumer {
       deadline.clear();
     }
     for (const seq of held) this.#handedOut.delete(seq);
+  }
+
+  /** False: the connection was lost meanwhile. */
+  async #tryConfirm(replies: string[], what: string, time: AbortSignal): Promise<boolean> {
+    const { link } = this.#parts;
+    await link.assertConnected(time);
+    for (const reply of replies.slice(0, -1)) this.#say(reply, what);
+    try {
+      await link.request(replies.at(-1) ?? '', what, CONFIRM_MS_MAX);
+      return true;
+    } catch (error) {
+      if (link.isConnected) throw error;
+      return false;
+    }
   }
 
   /**

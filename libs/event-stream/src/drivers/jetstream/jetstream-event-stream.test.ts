@@ -181,7 +181,7 @@ describeWithService('nats', 'event stream', ({ url }) => {
 
       const [first] = opened;
       await first?.stream.append(eventsOf('a'));
-      for (const { stream } of opened) expect(await stream.lag('recorder')).toBe(1);
+      for (const { stream } of opened) await expect.poll(() => stream.lag('recorder'), SOON).toBe(1);
     }
   });
 

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, errors, type Msg, type NatsConnection, type Payload } from '@nats-io/transport-node';
 
-import { Deadline } from './deadline.ts';
 import { reasonOf, toStreamError, unavailable } from './nats-errors.ts';
 import type { NatsServers } from './nats-servers.ts';
 
@@ -76,16 +75,16 @@ export class NatsLink {
     if (!this.isConnected) throw unavailable(`no connection to NATS at ${this.#servers}`);
   }
 
-  /** Throws STREAM_UNAVAILABLE when there is no answer within `timeoutMs`. */
+  /** Throws STREAM_UNAVAILABLE when there is no answer within `timeoutMs`, and at once when the connection is lost. */
   async request(subject: string, payload: Payload, timeoutMs: number): Promise<Msg> {
-    const deadline = new Deadline(timeoutMs);
+    const lost = Promise.withResolvers<never>();
+    const forget = this.onLost(() => lost.reject(unavailable('the connection to NATS was lost')));
     try {
-      await this.assertConnected(deadline.signal);
-      return await this.connection.request(subject, payload, { timeout: timeoutMs });
+      return await Promise.race([this.connection.request(subject, payload, { timeout: timeoutMs }), lost.promise]);
     } catch (error) {
       throw toStreamError(error);
     } finally {
-      deadline.clear();
+      forget();
     }
   }
 
