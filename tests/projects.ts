@@ -19,8 +19,8 @@ function project(name: string, test: TestProjectInlineConfiguration['test']): Te
     test: {
       name,
       pool: 'forks',
-      testTimeout: 60_000,
-      hookTimeout: 60_000,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
       // Tests of a file mostly wait, for backoffs and sleeps: they share a server, and all of them run at once.
       maxConcurrency: 100,
       // Every file has a server of its own: more at a time than this measure the machine.

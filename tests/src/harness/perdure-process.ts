@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** Longest a start may take before the test gives up: several times what an idle machine needs. */
-const READY_MS_MAX = 30_000;
+const READY_MS_MAX = 60_000;
 /** Longest a graceful stop may take. */
 const STOP_MS_MAX = 20_000;
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type BackingServices, startBackingServices } from './backing-services.ts';
 import { PerdureProcess } from './perdure-process.ts';
 import { until } from './poll.ts';
+import { Turns } from './turns.ts';
 import { ServerApi } from './server-api.ts';
 import { CLUSTER_CELLS, CLUSTER_ROLES, METRICS_FLAGS, serviceFlags, topology, type Topology } from './topology.ts';
 
@@ -174,6 +175,9 @@ function commandsOf(options: ServerOptions, services: BackingServices | undefine
   }));
 }
 
+/** Servers of one file that start at a time: each is up to four processes that load all they need. */
+const starting = new Turns(2);
+
 /** Starts a server and resolves when it is ready; it is the caller's to `stop`. */
 export async function startServer(options: ServerOptions = {}): Promise<PerdureServer> {
   const needsServices = (options.topology ?? topology) !== 'embedded';
@@ -183,7 +187,7 @@ export async function startServer(options: ServerOptions = {}): Promise<PerdureS
   const dataDir = options.dataDir ?? (keepsData ? join(folder, 'data') : undefined);
   const server = new PerdureServer({ ...options, ...(dataDir !== undefined && { dataDir }) }, folder, services);
   try {
-    await server.start();
+    await starting.run(() => server.start());
   } catch (error) {
     await server.stop();
     throw error;
