@@ -55,6 +55,7 @@ export { systemIds } from './ids/system-ids.ts';
 export { canonicalJson } from './json/canonical-json.ts';
 export { isLargerThan } from './json/json-bytes.ts';
 export { asJsonObject, JSON_DEPTH_MAX, jsonTypeOf, parseJson, type ParsedJson } from './json/parse-json.ts';
+export type { OpMetadata } from './told/read-op-metadata.ts';
 export { appUrlKey, normalizeUrl } from './register/app-url.ts';
 export type { ConfigProblem } from './register/config-problem.ts';
 export type { ConfigChecks } from './register/config-schemas.ts';

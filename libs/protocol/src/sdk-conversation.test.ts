@@ -123,6 +123,7 @@ test('a step is checkpointed under the lease of the call, the sleep after it is 
       generation: 1,
       saves: [{ hash: hashOf('a'), memo: '{"data":{"n":1}}', isRace: false }],
       defers: [],
+      metadata: [],
     },
   ]);
   expect(answer).toMatchObject({

@@ -3,6 +3,7 @@ import { hintOfCell } from '../hints/cell-hints.ts';
 import type { Ports } from '../ports.ts';
 import { failRefused } from './decide-commit.ts';
 import { noteDefers } from './note-defers.ts';
+import { noteMetadata } from './note-metadata.ts';
 
 export type CheckpointOutcome = 'saved' | 'stale' | 'run-gone' | 'too-large';
 
@@ -21,6 +22,10 @@ export async function checkpointSteps(ports: Ports, request: Checkpoint): Promis
     leaseMs: settings.leaseMs,
     limits: { stepsMax: settings.stepsMax, stateBytesMax: settings.stateBytesMax },
   });
+  if (result === 'saved' && request.metadata.length > 0) {
+    const source = `${request.lease.jobId}:${request.lease.token}:${request.saves.at(-1)?.hash ?? ''}`;
+    await noteMetadata(ports, { runId: request.runId, source }, request.metadata);
+  }
   switch (result) {
     case 'saved':
     case 'stale':

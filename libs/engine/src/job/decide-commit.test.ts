@@ -71,6 +71,16 @@ describe('step errors', () => {
     });
   });
 
+  test('several that fail in one answer are repeated together, and saved together in the end', () => {
+    const ops = [done('a'), stepError('b'), stepError('c')];
+
+    expect(decideOps(ops)).toMatchObject({ kind: 'retry', saves: [{ hash: 'a' }] });
+    expect(decideOps(ops, {}, { attempt: 4 })).toMatchObject({
+      kind: 'advance',
+      saves: [{ hash: 'a' }, { hash: 'b' }, { hash: 'c' }],
+    });
+  });
+
   test('[E41] one marked as not retriable is saved at once', () => {
     expect(decideOps([stepError('a')], { noRetry: true })).toMatchObject({ kind: 'advance', saves: [{ hash: 'a' }] });
   });

@@ -9,6 +9,7 @@ import { callRequest } from './call-request.ts';
 import { type Commit, decideCommit, failRefused } from './decide-commit.ts';
 import { makeRequests, requestsOf, startOthers } from './make-requests.ts';
 import { defersOf, noteDefers } from './note-defers.ts';
+import { metadataOf, noteMetadata } from './note-metadata.ts';
 import { rememberDefers, stateAfterSaves, stateOf } from './run-cache.ts';
 import { jobFacts, JobWatch } from './watch-job.ts';
 
@@ -74,6 +75,11 @@ async function attempt(
   if (defers.length > 0) {
     const held = { runId: job.run.runId, lease: leaseOf(job) };
     rememberDefers(state, await throughOutage(() => noteDefers(ports, held, defers), outage));
+  }
+  const metadata = metadataOf(answer);
+  if (metadata.length > 0) {
+    const source = `${job.jobId}:${job.generation}`;
+    await noteMetadata(ports, { runId: job.run.runId, source, attempt: job.attempt }, metadata);
   }
   await confirmInvoked(ports, answer);
   const requests = requestsOf(answer);

@@ -145,6 +145,17 @@ test('the other ops', () => {
   expect(readOp({ op: 'None' })).toEqual({ kind: 'none' });
 });
 
+test('metadata of a step comes along, with the name that the user gave the step', () => {
+  const item = { kind: 'userland.default', op: 'set', values: { k: 1 } };
+  const metadata = [{ ...item, scope: 'step' }];
+
+  expect(read('StepRun', { data: 1, userland: { id: 'mine' }, metadata })).toMatchObject({
+    kind: 'step-done',
+    metadata: [{ ...item, target: { step_id: 'mine' }, isOfAttempt: false }],
+  });
+  expect(read('StepRun', { data: 1, metadata: [] })).not.toHaveProperty('metadata');
+});
+
 test('a step is shown by its display name, else its name, else its hash', () => {
   expect(readOp({ op: 'StepPlanned', id: 'h', displayName: 'd', name: 'n' })).toMatchObject({ displayName: 'd' });
   expect(readOp({ op: 'StepPlanned', id: 'h', displayName: null, name: 'n' })).toMatchObject({ displayName: 'n' });

@@ -3,6 +3,7 @@ import { readAiRequest, readGatewayRequest } from '../gateway/read-outbound.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import { isLargerThan } from '../json/json-bytes.ts';
 import { asJsonObject, jsonTypeOf } from '../json/parse-json.ts';
+import { readOpMetadata } from '../told/read-op-metadata.ts';
 import type { Op } from './sdk-answer.ts';
 import { errorMemo, outputTooLargeError, toSdkError } from './sdk-error.ts';
 
@@ -15,7 +16,7 @@ export interface MalformedOp {
 }
 
 type StepOp = Exclude<Op, { kind: 'none' }>;
-type OpBase = Pick<StepOp, 'hash' | 'displayName' | 'isRace'>;
+type OpBase = Pick<StepOp, 'hash' | 'displayName' | 'isRace' | 'metadata'>;
 
 interface WireOp {
   base: OpBase;
@@ -63,7 +64,13 @@ export function readOp(value: JsonValue, mayBeLarge = true): Op | MalformedOp {
     return malformed('opts.input', `the input of step "${id}" is larger than ${STEP_OUTPUT_BYTES_MAX} bytes`);
   }
   const displayName = firstText(fields['displayName'], fields['name']) ?? id;
-  return read({ base: { hash: id, displayName, isRace: opts['parallelMode'] === 'race' }, fields, opts });
+  const metadata = fields['metadata'] === undefined ? [] : readOpMetadata(fields, displayName);
+  const isRace = opts['parallelMode'] === 'race';
+  return read({
+    base: { hash: id, displayName, isRace, ...(metadata.length > 0 && { metadata }) },
+    fields,
+    opts,
+  });
 }
 
 /** The data of a deferred run has limits of its own, which fail nobody. */

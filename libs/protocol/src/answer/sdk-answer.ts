@@ -1,5 +1,6 @@
 import type { EpochMs, JsonObject, JsonValue, StepHash } from '@perdure/domain';
 import type { OutboundRequest } from '../gateway/outbound-request.ts';
+import type { OpMetadata } from '../told/read-op-metadata.ts';
 import type { AiFormat, PublishTarget } from '../gateway/read-outbound.ts';
 
 /** An error as the SDK reported it; all else that it sent is kept. */
@@ -16,6 +17,8 @@ interface OpBase {
   displayName: string;
   /** `opts.parallelMode` is "race". */
   isRace: boolean;
+  /** What the SDK says about the step; absent when it says nothing. */
+  metadata?: OpMetadata[];
 }
 
 /** One op of an answer (sdk-protocol.md 7.4, 7.5), checked and in our words. `memo` is canonical JSON (6.4). */

@@ -42,6 +42,7 @@ test('progress of a call: run, lease, generation and what is to be saved, in ord
       { hash: 'b', memo: '[1]', isRace: true },
     ],
     defers: [],
+    metadata: [],
   });
 });
 

@@ -3,6 +3,7 @@ import { readOp } from '../answer/read-op.ts';
 import type { Op } from '../answer/sdk-answer.ts';
 import { parseQueueItemRef, type QueueItemRef } from '../call/queue-item-ref.ts';
 import { asJsonObject, jsonTypeOf } from '../json/parse-json.ts';
+import type { OpMetadata } from '../told/read-op-metadata.ts';
 
 /** Larger bodies are refused with 413. */
 export const CHECKPOINT_BYTES_MAX = 4 * 1024 * 1024;
@@ -20,6 +21,8 @@ export interface Checkpoint {
   saves: { hash: StepHash; memo: string; isRace: boolean }[];
   /** Deferred runs added or aborted. */
   defers: Extract<Op, { kind: 'defer-add' | 'defer-abort' }>[];
+  /** What the SDK says about the steps. */
+  metadata: OpMetadata[];
 }
 
 export type CheckpointResult =
@@ -52,18 +55,22 @@ export function parseCheckpoint(body: unknown, runId: RunId): CheckpointResult {
     ...(typeof generation === 'number' && { generation }),
     saves: steps.saves,
     defers: steps.defers,
+    metadata: steps.metadata,
   };
 }
 
-type ReadSteps = ({ ok: true } & Pick<Checkpoint, 'saves' | 'defers'>) | Extract<CheckpointResult, { ok: false }>;
+type ReadSteps =
+  | ({ ok: true } & Pick<Checkpoint, 'saves' | 'defers' | 'metadata'>)
+  | Extract<CheckpointResult, { ok: false }>;
 
 function readSteps(steps: JsonValue | undefined): ReadSteps {
   if (!Array.isArray(steps)) return refuse('steps', `expected an array of ops, found ${jsonTypeOf(steps)}`);
   if (steps.length > STEPS_MAX) return refuse('steps', `expected at most ${STEPS_MAX} ops, found ${steps.length}`);
-  const read: ReadSteps = { ok: true, saves: [], defers: [] };
+  const read: ReadSteps = { ok: true, saves: [], defers: [], metadata: [] };
   for (const [index, step] of steps.entries()) {
     const at = `steps[${index}]`;
     const op = readOp(step);
+    if (op.kind !== 'none' && op.kind !== 'malformed') read.metadata.push(...(op.metadata ?? []));
     switch (op.kind) {
       case 'malformed':
         return refuse(op.field === '' ? at : `${at}.${op.field}`, op.message);
