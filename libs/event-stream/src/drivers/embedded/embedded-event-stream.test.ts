@@ -290,7 +290,7 @@ test('an append that cannot be written is refused whole; when there is room agai
 test('what every group acknowledged makes room: the folder does not grow with what passes through', async () => {
   const stream = await openEmbeddedEventStream({ path: folder, clock: testClock() });
   const body = 'x'.repeat(20_000);
-  for (let round = 0; round < 100; round++) {
+  for (let round = 0; round < 300; round++) {
     await stream.append(Array.from({ length: 25 }, (_, index) => ({ id: `${round}-${index}`, topic: 'events', body })));
     for (const group of GROUP_NAMES) {
       const pulled = await stream.pull(group, 100, never);
@@ -301,9 +301,10 @@ test('what every group acknowledged makes room: the folder does not grow with wh
     }
   }
 
-  expect(statSync(join(folder, LOG)).size).toBeLessThan(50_000_000);
+  // The log starts over again and again; on a busy machine it grows on while it is moved into the database.
+  expect(statSync(join(folder, LOG)).size).toBeLessThan(100_000_000);
   await stream.close();
-  // 50 MB have passed, at most three rounds of which are there at once.
+  // 150 MB have passed, at most three rounds of which are there at once.
   expect(statSync(join(folder, FILE)).size).toBeLessThan(6_000_000);
 });
 
