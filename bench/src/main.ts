@@ -9,19 +9,39 @@ import { describeMachine, readOptions, type Options } from './options.ts';
 import { describeProfiles } from './profile/print-profiles.ts';
 import type { Figure } from './report/figure.ts';
 import { formatTable } from './report/print-table.ts';
+import { checkpointed } from './scenarios/checkpointed.ts';
+import { fanOut } from './scenarios/fan-out.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { latency } from './scenarios/latency.ts';
 import { memory } from './scenarios/memory.ts';
+import { parallel } from './scenarios/parallel.ts';
 import { rest } from './scenarios/rest.ts';
+import { resting } from './scenarios/resting.ts';
 import type { Bench, Scenario } from './scenarios/scenario.ts';
 import { sleepers } from './scenarios/sleepers.ts';
 import { startUp } from './scenarios/start-up.ts';
 import { executors, runs, steps } from './scenarios/throughput.ts';
+import { waits } from './scenarios/waits.ts';
 import { startServer, type RunningServer } from './server/start-server.ts';
 import { SIGNING_KEY, startSystem, type RunningSystem } from './server/start-system.ts';
 import { untilQuiet } from './server/until-quiet.ts';
 
-const SCENARIOS: readonly Scenario[] = [startUp, rest, latency, runs, steps, sleepers, ingest, executors, memory];
+const SCENARIOS: readonly Scenario[] = [
+  startUp,
+  rest,
+  latency,
+  runs,
+  steps,
+  checkpointed,
+  parallel,
+  fanOut,
+  waits,
+  sleepers,
+  ingest,
+  executors,
+  memory,
+  resting,
+];
 
 interface Outcome {
   figures: Figure[];
@@ -50,7 +70,7 @@ async function withFreshProfileFolder(options: Options): Promise<Options> {
 }
 
 function listScenarios(): string {
-  return SCENARIOS.map(({ name, measures }) => `  ${name.padEnd(10)} ${measures}`).join('\n');
+  return SCENARIOS.map(({ name, measures }) => `  ${name.padEnd(12)} ${measures}`).join('\n');
 }
 
 function chooseScenarios(only: readonly string[]): readonly Scenario[] {
@@ -78,7 +98,8 @@ async function withBench(options: Options, work: (bench: Bench) => Promise<Outco
   const folder = await mkdtemp(join(tmpdir(), 'perdure-bench-'));
   const system =
     options.url === undefined ? await startSystem(options, join(folder, 'data')) : foreign(options, options.url);
-  const application = await BenchApplication.start(options.topology === 'roles' ? SIGNING_KEY : undefined);
+  const signingKey = options.topology === 'roles' ? SIGNING_KEY : undefined;
+  const application = await BenchApplication.start(signingKey);
   const client = new EventClient(system.eventUrl, options.eventKey);
   try {
     await application.register(system.apiUrl);
@@ -86,6 +107,8 @@ async function withBench(options: Options, work: (bench: Bench) => Promise<Outco
       application,
       client,
       serverUrl: system.eventUrl,
+      apiUrl: system.apiUrl,
+      ...(signingKey !== undefined && { signingKey }),
       processes: system.processes,
       isQuick: options.isQuick,
       topology: options.topology,

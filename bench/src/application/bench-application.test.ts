@@ -25,10 +25,12 @@ test('the application answers in its own thread and reports the calls with their
   await application.stop();
 });
 
-test('a server that cannot be registered at is an error with its reason', async () => {
-  const application = await BenchApplication.start();
+test.each(['scripted', 'sdk'] as const)('a server where the %s one cannot register is an error', async (kind) => {
+  const application = await BenchApplication.start(undefined, kind);
+  const gone = await BenchApplication.start();
+  await gone.stop();
 
-  await expect(application.register(application.url)).rejects.toThrow('registration was refused');
+  await expect(application.register(gone.url)).rejects.toThrow('could not register');
 
   await application.stop();
 });

@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
 
-import type { ApplicationReport, ApplicationRequest } from './application-worker.ts';
 import type { CallRecord } from './functions.ts';
+import type { ApplicationReport, ApplicationRequest } from './report-calls.ts';
 
 const REPORT_WAIT_MS = 15_000;
 
-/** The scripted application in a thread of its own, seen from the main thread. */
+/** An application in a thread of its own, seen from the main thread: the scripted one, or one that a real SDK serves. */
 export class BenchApplication {
   /** The serve URL. */
   readonly url: string;
@@ -22,9 +22,10 @@ export class BenchApplication {
   }
 
   /** `bearer`: a signing key, where the server wants one. */
-  static async start(bearer?: string): Promise<BenchApplication> {
+  static async start(bearer?: string, kind: 'scripted' | 'sdk' = 'scripted'): Promise<BenchApplication> {
+    const script = kind === 'sdk' ? './sdk-worker.ts' : './application-worker.ts';
     // The thread runs sources too, whatever runs this one.
-    const worker = new Worker(new URL('./application-worker.ts', import.meta.url), {
+    const worker = new Worker(new URL(script, import.meta.url), {
       execArgv: ['--conditions=perdure-source'],
       workerData: { bearer },
     });

@@ -4,7 +4,7 @@ export interface Figure {
   scenario: string;
   name: string;
   value: number;
-  unit: 'ms' | '1/s' | 'MiB' | '%' | 'us';
+  unit: 'ms' | '1/s' | 'MiB' | '%' | 'us' | 'calls';
   /** The same work with nothing between client and application, measured in the same run. */
   ceiling?: number;
   /** What the project asks for, and whether more or less is better. */

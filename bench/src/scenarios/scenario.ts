@@ -11,6 +11,10 @@ export interface Bench {
   client: EventClient;
   /** Where events are sent. */
   serverUrl: string;
+  /** Where applications register. */
+  apiUrl: string;
+  /** Where the server checks keys. */
+  signingKey?: string;
   /** Of the server under test; empty when it is someone else's. */
   processes: readonly ServerProcess[];
   /** Commands that the store's server got from its clients so far; absent where there is none. */

@@ -1,22 +1,18 @@
 import { STEPS_PER_RUN } from '../application/functions.ts';
-import { BareCaller } from '../client/bare-caller.ts';
 import { nowMs } from '../now.ts';
 import type { Figure } from '../report/figure.ts';
 import { perSecond } from '../report/statistics.ts';
 import { cpuMs } from '../server/process-usage.ts';
 import { keepRunsInFlight, type Load } from './keep-runs-in-flight.ts';
-import { repeatAtOnce } from './repeat-at-once.ts';
+import { measureLoad, WARM_UP_SHARE } from './measure-load.ts';
 import type { Bench, Scenario } from './scenario.ts';
-
-/** Before the measured load the same kind of load, so that both sides run compiled code. */
-const WARM_UP_SHARE = 0.2;
 
 export const runs: Scenario = {
   name: 'runs',
   measures: 'runs a second of a function with one call',
   async run(bench): Promise<Figure[]> {
     const load: Load = { fn: 'one-call', runs: bench.isQuick ? 2_000 : 10_000, atOnce: 128, isLast: () => true };
-    const { served, bare } = await measure(bench, load, 1);
+    const { served, bare } = await measureLoad(bench, load, 1);
     return [
       {
         scenario: 'runs',
@@ -36,7 +32,7 @@ export const steps: Scenario = {
     const load = stepsLoad(bench);
     const cpuBefore = await cpuOf(bench);
     const beganAt = nowMs();
-    const { served, bare } = await measure(bench, load, STEPS_PER_RUN + 1);
+    const { served, bare } = await measureLoad(bench, load, STEPS_PER_RUN + 1);
     const elapsedMs = nowMs() - beganAt;
     const cpuAfter = await cpuOf(bench);
     return [
@@ -86,25 +82,4 @@ function stepsLoad({ isQuick }: Bench): Load {
 
 async function cpuOf({ processes }: Bench): Promise<number[]> {
   return Promise.all(processes.map(async ({ pid }) => (await cpuMs(pid)) ?? 0));
-}
-
-/** The load through the server, and the same calls straight to the application; both in ms. */
-async function measure(bench: Bench, load: Load, callsPerRun: number): Promise<{ served: number; bare: number }> {
-  const warmUp: Load = { ...load, runs: Math.ceil(load.runs * WARM_UP_SHARE) };
-  await keepRunsInFlight(bench, warmUp);
-  const served = await keepRunsInFlight(bench, load);
-  const caller = new BareCaller(bench.application.url, load.atOnce);
-  try {
-    await callBare(caller, warmUp, callsPerRun);
-    return { served, bare: await callBare(caller, load, callsPerRun) };
-  } finally {
-    await caller.close();
-  }
-}
-
-function callBare(caller: BareCaller, load: Load, callsPerRun: number): Promise<number> {
-  return repeatAtOnce({ times: load.runs, atOnce: load.atOnce }, async () => {
-    // Run 0 is nobody's: no listener counts these calls.
-    for (let stepsDone = 0; stepsDone < callsPerRun; stepsDone++) await caller.call(load.fn, 0, stepsDone);
-  });
 }
