@@ -15,6 +15,7 @@ import { RunsV2Controller } from './controllers/runs-v2.controller.ts';
 import { RunStateController } from './controllers/run-state.controller.ts';
 import { ServerController } from './controllers/server.controller.ts';
 import { SignalsController } from './controllers/signals.controller.ts';
+import { TracesController } from './controllers/traces.controller.ts';
 import { WelcomeController } from './controllers/welcome.controller.ts';
 
 @Module({})
@@ -38,6 +39,7 @@ export class ApiModule {
         CancellationsController,
         FunctionsController,
         ReplaysController,
+        TracesController,
       ],
       providers: [
         { provide: PORTS, useValue: ports },

@@ -26,3 +26,5 @@ export { withEditedInput } from './run/run-meta.ts';
 export { sendSignal } from './signal/send-signal.ts';
 export { commitEndpointOps, type EndpointCommit } from './endpoint/commit-endpoint-ops.ts';
 export { startEndpointRun, type EndpointStart } from './endpoint/start-endpoint-run.ts';
+export { recordMetadata } from './told/record-metadata.ts';
+export { recordSpans } from './told/record-spans.ts';

@@ -104,3 +104,16 @@ export {
 export { SIGNATURE_TOLERANCE_S, signBody, verifySignature } from './signature/sign-body.ts';
 export { hashSigningKey, isBearerAccepted, isEqualText, stripKeyPrefix } from './signature/signing-key.ts';
 export { readToken, signToken } from './signature/token.ts';
+export { mergeMetadata, type MergedMetadata } from './told/merge-metadata.ts';
+export {
+  attributeOf,
+  OTLP_BYTES_MAX,
+  otlpReply,
+  otlpStatus,
+  parseOtlpJson,
+  parseOtlpProtobuf,
+  type OtlpRequest,
+  type OtlpSpan,
+} from './told/otlp.ts';
+export { METADATA_PER_RUN_BYTES_MAX, parseMetadata, type MetadataRequest } from './told/parse-metadata.ts';
+export { METADATA_BYTES_MAX, type MetadataItem } from './told/read-op-metadata.ts';

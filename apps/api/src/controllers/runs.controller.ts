@@ -1,8 +1,8 @@
-import { Controller, Delete, Get, Inject, Param, UseGuards } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, UseGuards } from '@nestjs/common';
 import { isUlid, type RunId } from '@perdure/domain';
 import { apiFailure, PORTS } from '@perdure/boot';
-import { cancelRun, findRun, type Ports } from '@perdure/engine';
-import { envelope, toRunV1 } from '@perdure/protocol';
+import { cancelRun, findRun, type Ports, recordMetadata } from '@perdure/engine';
+import { envelope, parseMetadata, toRunV1 } from '@perdure/protocol';
 import { BearerGuard } from './bearer.guard.ts';
 
 @Controller('v1/runs')
@@ -19,6 +19,17 @@ export class RunsController {
     const run = await findRun(this.ports, parseRunId(runId));
     if (run === undefined) throw apiFailure(404, `Unable to load function run: ${runId}`);
     return envelope(toRunV1(run), this.ports.clock.now());
+  }
+
+  @Post(':runId/metadata')
+  @HttpCode(200)
+  async tell(@Param('runId') text: string, @Body() body: string | undefined): Promise<void> {
+    const runId = parseRunId(text);
+    const parsed = parseMetadata(body ?? '', runId);
+    if (!parsed.ok) throw apiFailure(parsed.status, parsed.error);
+    const result = await recordMetadata(this.ports, { runId, target: parsed.target, items: parsed.items });
+    if (result === 'unknown-run') throw apiFailure(404, `Unable to load function run: ${runId}`);
+    if (result === 'too-large') throw apiFailure(413, 'The metadata of a span has at most 64 KiB, that of a run 1 MiB');
   }
 
   @Delete(':runId')

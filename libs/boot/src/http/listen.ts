@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { PerdureError } from '@perdure/domain';
 import { HEADERS } from '@perdure/protocol';
 import type { Logger } from '@perdure/telemetry';
+import { wantsBytes } from './binary-body.ts';
 import { ErrorFilter } from './error-filter.ts';
 import { KnownRoutes } from './known-routes.ts';
 
@@ -42,7 +43,7 @@ const DRAIN_MS = 5_000;
 /** How often connections are closed that have become idle meanwhile. */
 const SWEEP_MS = 50;
 
-/** Serves the modules' controllers on one address. Bodies reach controllers as text, whatever their content type. */
+/** Serves the modules' controllers on one address. Bodies reach controllers as text, whatever their content type, but where they want bytes. */
 export async function listen(modules: DynamicModule[], options: ListenOptions): Promise<HttpServer> {
   const app = await createApp(modules, options);
   const port = await bind(app, options);
@@ -82,7 +83,9 @@ async function createApp(modules: DynamicModule[], options: ListenOptions): Prom
   });
   const fastify = adapter.getInstance();
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, ({ routeOptions }, body, done) => {
+    done(null, wantsBytes(routeOptions.config) ? body : body.toString());
+  });
   const routes = new KnownRoutes();
   fastify.addHook('onRoute', ({ url, method }) => routes.add(url, [method].flat()));
   fastify.addHook('onRequest', (_request, reply, done) => {

@@ -4,6 +4,7 @@ import type { ClaimedJob, RunRecord, StepSave } from '@perdure/store';
 import { hintOfCell } from '../hints/cell-hints.ts';
 import { decideCommit, failRefused } from '../job/decide-commit.ts';
 import { carryOut } from '../job/execute-job.ts';
+import { noteDefers } from '../job/note-defers.ts';
 import type { Ports } from '../ports.ts';
 import { parseRunMeta } from '../run/run-meta.ts';
 import { ENDPOINT_LEASE_MS, endpointLease } from './endpoint-lease.ts';
@@ -19,6 +20,8 @@ export type EndpointCommit = 'committed' | 'stale' | 'gone' | 'too-large';
 export async function commitEndpointOps(ports: Ports, runId: RunId, ops: Op[]): Promise<EndpointCommit> {
   const run = await ports.store.findRun(runId);
   if (run === undefined) return 'gone';
+  const defers = ops.filter((op) => op.kind === 'defer-add' || op.kind === 'defer-abort');
+  if (defers.length > 0) await noteDefers(ports, { runId, lease: endpointLease(runId) }, defers);
   if (ops.every(isProgress)) return saveProgress(ports, run, ops);
   const state = await ports.store.findRunState(runId);
   if (state === undefined) return 'gone';
