@@ -143,8 +143,8 @@ describe('waiting for an event', () => {
   test.concurrent('[P65] one event ends one wait of a run that waits for such events again and again', async (ctx) => {
     const { eventId } = await waiting(ctx, 'p65', async ({ step }) => {
       const seen: unknown[] = [];
-      for (let i = 0; i < 4; i += 1) {
-        const tick = await step.waitForEvent(`tick-${i}`, { event: 'p65/tick', timeout: '3s' });
+      for (const timeout of ['1h', '1h', '2s']) {
+        const tick = await step.waitForEvent('tick', { event: 'p65/tick', timeout });
         seen.push(tick?.data['n'] ?? null);
       }
       return seen;
@@ -154,7 +154,7 @@ describe('waiting for an event', () => {
     await system.observer.fence();
     await system.api.send({ name: 'p65/tick', data: { n: 2 } });
 
-    expect(await system.api.waitForRun(eventId)).toMatchObject({ output: [1, 2, null, null] });
+    expect(await system.api.waitForRun(eventId)).toMatchObject({ output: [1, 2, null] });
   });
 
   test.concurrent('[P6] an event whose ID was there before starts nothing, and ends waits all the same', async (ctx) => {
