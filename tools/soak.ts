@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- --minutes 30 --seed 7`: the fault tests at the full lengths that the specification names, again and
- * again, each round with the next seed, until the time is over or a round fails. A failed round says how to repeat it.
+ * `npm run soak -- --minutes 30 --seed 7`: the fault tests at the full lengths that the specification names, and twenty
+ * times as many random step graphs as in `npm test`, again and again, each round with the next seed, until the time is
+ * over or a round fails. A failed round says how to repeat it.
  */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -22,10 +23,10 @@ if (!(minutes > 0) || !Number.isSafeInteger(firstSeed)) {
   process.exit(2);
 }
 
-/** One round: the files that were named, by default those of all faults. */
+/** One round: the files that were named, by default those of all faults and of the random step graphs. */
 function runRound(seed: number): Promise<number> {
-  const files = positionals.length > 0 ? positionals : ['src/faults/'];
-  const child = spawn('vitest', ['run', '--project', 'system-faults', ...files], {
+  const files = positionals.length > 0 ? positionals : ['src/faults/', 'libs/engine/src/test/graphs/graphs.test.ts'];
+  const child = spawn('vitest', ['run', '--project', 'system-faults', '--project', 'unit', ...files], {
     cwd: repositoryRoot,
     env: { ...commandEnv(), PERDURE_SOAK: '1', PERDURE_SEED: String(seed) },
     stdio: 'inherit',
