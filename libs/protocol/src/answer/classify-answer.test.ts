@@ -55,6 +55,14 @@ describe('failures', () => {
     expect(answer(status, body, { 'x-inngest-no-retry': 'true' })).toMatchObject({ isRetriable: false });
   });
 
+  test('[P48] a 4xx of an old npm release is final, unless a header says otherwise', () => {
+    const old = { 'x-inngest-sdk': 'inngest-js:v2.4.0' };
+
+    expect(answer(400, {}, old)).toMatchObject({ kind: 'failed', isRetriable: false });
+    expect(answer(400, {}, { ...old, 'x-inngest-no-retry': 'false' })).toMatchObject({ isRetriable: true });
+    expect(answer(500, {}, old)).toMatchObject({ isRetriable: true });
+  });
+
   test("the function's own error is the output as it was sent, and an error with name and message", () => {
     const body = { stack: 's', name: 'TypeError', message: 'boom', __serialized: true, cause: { a: 1 } };
 
@@ -177,6 +185,8 @@ describe('ops', () => {
     [[{ op: 'InvokeFunction', id: 'a', opts: {} }], '[0].opts.function_id'],
     [[{ op: 'InvokeFunction', id: 'a', opts: { function_id: 'f', payload: [] } }], '[0].opts.payload'],
     [[{ op: 'WaitForSignal', id: 'a', opts: {} }], '[0].opts.signal'],
+    [[{ op: 'Gateway', id: 'a', opts: {} }], '[0].opts.url'],
+    [[{ op: 'AIGateway', id: 'a', opts: { format: 'bedrock' } }], '[0].opts.url'],
     [[{ op: 'DeferAbort', id: 'a', opts: {} }], '[0].opts.target_hashed_id'],
   ])('[P47] %j is a failed attempt that says why', (body, message) => {
     const result = answer(206, body);

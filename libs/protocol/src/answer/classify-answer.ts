@@ -3,6 +3,7 @@ import { HEADERS } from '../headers.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import { isLargerThan } from '../json/json-bytes.ts';
 import { asJsonObject, parseJson } from '../json/parse-json.ts';
+import { meansFinalBy4xx } from './legacy-sdk.ts';
 import { parseRetryAfter } from './parse-retry-after.ts';
 import { readOp } from './read-op.ts';
 import type { Op, RawAnswer, SdkAnswer } from './sdk-answer.ts';
@@ -63,9 +64,16 @@ function functionFailure(raw: RawAnswer, now: EpochMs): FailedAnswer {
     kind: 'failed',
     error,
     output: asJsonObject(body) === undefined ? errorJson(error) : canonicalJson(body),
-    isRetriable: !isNoRetry(raw),
+    isRetriable: isRetriable(raw),
     ...retryAtOf(raw, now),
   };
+}
+
+/** The header wins over the status. */
+function isRetriable(raw: RawAnswer): boolean {
+  if ((raw.headers[HEADERS.noRetry] ?? '') !== '') return !isNoRetry(raw);
+  const isClientError = raw.status >= 400 && raw.status < 500;
+  return !(isClientError && meansFinalBy4xx(raw.headers[HEADERS.sdk] ?? ''));
 }
 
 function isNoRetry(raw: RawAnswer): boolean {
