@@ -98,6 +98,20 @@ describe('step.fetch', () => {
     expect(world.requests).toHaveLength(1);
   });
 
+  test.concurrent('[P63] what fails the run beside a request fails it before the request is made', async (ctx) => {
+    const world = await startOutsideWorld(ctx, (_request, response) => response.end('never'));
+    const steps = [
+      gatewayOp('ask', { url: world.url }),
+      waitForEventOp('back', { event: 'p63/back', timeout: '20s', if: 'event.data.(' }),
+    ];
+    await system.scriptedApp(ctx, 'p63-gateway', { id: 'p63-gateway', script: untilDone(steps) });
+
+    const run = await system.api.waitForRun(await system.api.sendOne({ name: 'test/p63-gateway' }));
+
+    expect(run).toMatchObject({ status: 'Failed', output: { error: { name: 'InvalidExpression' } } });
+    expect(world.requests).toEqual([]);
+  });
+
   test.concurrent('steps planned beside a request run while it is open; one discovery follows all of them', async (ctx) => {
     const ran = Promise.withResolvers<void>();
     const world = await startOutsideWorld(
