@@ -73,7 +73,7 @@ describe('the event of a tick', () => {
     expect(tickEvent(aFunction(), { cron: '* * * * *' }, tick)).toEqual(event);
   });
 
-  test('jitter puts it off by one second up to its length, always the same for one tick', () => {
+  test('[E21] jitter puts it off by one second up to its length, always the same for one tick', () => {
     const trigger = { cron: '* * * * *', jitterMs: 10_000 };
     const delays = Array.from({ length: 200 }, (_, n) => {
       const instant = tick + n * 60_000;
