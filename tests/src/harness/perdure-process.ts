@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,14 +17,31 @@ const cli = join(repository, 'apps/cli/dist/main.js');
 /** The Node that the workspace pins, whatever runs the tests. */
 const node = join(dirname(createRequire(join(repository, 'package.json')).resolve('node/package.json')), 'bin/node');
 
-/** Starts `perdure` with these arguments; nothing of the caller's `INNGEST_*` variables reaches it. */
+/** Waits for the end of standard input, which the kernel closes however its owner dies. */
+const CARETAKER = 'read -r _; kill -KILL "$0"';
+
+/** Starts `perdure` with these arguments, to end with this process at the latest; nothing of the caller's `INNGEST_*` variables reaches it. */
 export function spawnPerdure(args: string[], env: Record<string, string> = {}): ChildProcess {
   if (!existsSync(cli)) throw new Error(`${cli} is missing: build the workspace first (npm run build)`);
-  return spawn(node, [cli, ...args], {
+  const child = spawn(node, [cli, ...args], {
     cwd: env['TMPDIR'] ?? tmpdir(),
     env: { PATH: process.env['PATH'], HOME: env['TMPDIR'] ?? process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  takeCareOf(child);
+  return child;
+}
+
+/** A test run that is cut short, even by kill -9, leaves no server behind. */
+function takeCareOf(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  const caretaker = spawn('/bin/sh', ['-c', CARETAKER, String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  caretaker.unref();
+  if (caretaker.stdin instanceof Socket) caretaker.stdin.unref();
+  child.once('exit', () => caretaker.kill('SIGKILL'));
 }
 
 export interface PerdureProcessOptions {
@@ -71,10 +89,8 @@ export class PerdureProcess {
     const printed: string[] = [];
     const child = spawnPerdure([...this.#options.args, '--port', String(this.#port)], this.#options.env);
     this.#process = child;
-    running.add(child);
     this.#exited = new Promise((resolve) => {
       child.once('exit', (code) => {
-        running.delete(child);
         if (this.#process === child) this.#process = undefined;
         resolve(code);
       });
@@ -134,12 +150,6 @@ export class PerdureProcess {
 
 /** Lines of a start kept for the report of its failure. */
 const LINES_OF_START_MAX = 60;
-
-/** A test run that is cut short leaves no server behind. */
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
 
 function readyUrl(line: string): string | undefined {
   if (!line.includes('perdure is ready')) return undefined;
