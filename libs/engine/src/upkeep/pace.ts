@@ -5,3 +5,8 @@ const LOOKS_PER_SECOND_MAX = 2;
 export function idlePace(ms: number, cells: number): number {
   return Math.max(ms, (cells * 1_000) / LOOKS_PER_SECOND_MAX);
 }
+
+/** How often `size` things are gone through: every `ms`, or less often, so that each takes up one look in `msEach`. */
+export function paceBySize(ms: number, size: number, msEach: number): number {
+  return Math.max(ms, size * msEach);
+}
