@@ -1,69 +1,30 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Bus } from '@perdure/bus';
 import type { FunctionDefinition } from '@perdure/domain';
-import { openEmbeddedEventStream } from '@perdure/event-stream/drivers';
-import type { Registry } from '@perdure/history';
 import { parseStoredEvent, type StoredEvent } from '@perdure/protocol';
-import { routeCells } from '@perdure/store';
-import { openEmbeddedStore } from '@perdure/store/drivers';
-import { recordingLogger, silentTelemetry } from '@perdure/telemetry';
-import { aFunction, testClock, testIds } from '@perdure/testing';
+import { aFunction } from '@perdure/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { handleEvent } from '../event/handle-event.ts';
-import { FunctionCatalog } from '../function/function-catalog.ts';
-import type { Ports } from '../ports.ts';
+import { openEmbeddedPorts } from '../test/embedded-ports.ts';
 import { CronLoop } from './cron-loop.ts';
 
 const START = Date.parse('2026-11-21T10:00:20Z');
 const MINUTE_MS = 60_000;
 
-const NO_BUS: Bus = {
-  publish: () => undefined,
-  subscribe: () => () => undefined,
-  onGap: () => () => undefined,
-  close: async () => undefined,
-};
-
-/** Loops over an embedded store and an embedded stream; time is the test's. */
+/** Loops over one store and one stream. */
 async function startPlay() {
-  const folder = await mkdtemp(join(tmpdir(), 'perdure-cron-'));
-  const clock = testClock(START);
-  const cell = await openEmbeddedStore({ path: join(folder, 'store'), clock });
-  const stream = await openEmbeddedEventStream({ path: join(folder, 'stream'), clock });
-  const log = recordingLogger();
-  let functions: FunctionDefinition[] = [];
-  let revision = 0;
-  const registry = {
-    revision: async () => revision,
-    listFunctions: async () => ({ active: functions, archived: [], held: new Map() }),
-  } as unknown as Registry;
-  const catalog = new FunctionCatalog({ registry, bus: NO_BUS, log, clock, cells: 1, isShared: false });
-  const store = routeCells([cell]);
-  const telemetry = silentTelemetry;
-  const ports = { clock, ids: testIds(), stream, store, catalog, log, telemetry, bus: NO_BUS } as unknown as Ports;
+  const { ports, cell, clock, register } = await openEmbeddedPorts({ at: START });
   const loops = new Set<CronLoop>();
   onTestFinished(async () => {
     await Promise.all([...loops].map((loop) => loop.stop()));
-    await stream.close();
-    await cell.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   /** All events of ticks that are in the stream. */
   const ticks = async (): Promise<StoredEvent[]> =>
-    (await stream.readSince('events', 0, 0, 1_000)).map(({ body }) => parseStoredEvent(body));
+    (await ports.stream.readSince('events', 0, 0, 1_000)).map(({ body }) => parseStoredEvent(body));
   return {
     clock,
     ticks,
     instants: async () => (await ticks()).map(({ id }) => id?.slice('2026-11-21T'.length)),
-    /** Registers these in place of those before. */
-    register: async (...registered: FunctionDefinition[]) => {
-      functions = registered;
-      revision += 1;
-      await catalog.reload();
-    },
+    register,
     startLoop: (): CronLoop => {
       const loop = new CronLoop(ports);
       loops.add(loop);
@@ -71,18 +32,18 @@ async function startPlay() {
       return loop;
     },
     /** Every loop looks what is due. */
-    look: async () => {
-      revision += 1;
-      await catalog.reload();
-    },
+    look: () => register(...ports.catalog.index.active()),
     handle: (event: StoredEvent) => handleEvent(ports, event),
     runs: async () =>
       (await cell.listRuns({ functionId: aFunction().id, after: 0, runsMax: 100, withEvents: true })).runs,
   };
 }
 
+let registered = 0;
+
+/** A function with these triggers: each time a new version of the same. */
 function cronFunction(...crons: string[]): FunctionDefinition {
-  return aFunction({ triggers: crons.map((cron) => ({ kind: 'cron', cron })) });
+  return aFunction({ version: ++registered, triggers: crons.map((cron) => ({ kind: 'cron', cron })) });
 }
 
 test('[E18] three loops, five minutes: a run a minute, with the event of the tick, however often that is delivered', async () => {
