@@ -239,6 +239,25 @@ describe('waits', () => {
     });
   });
 
+  test('invocations within invocations end at a hundred', () => {
+    const depth = (levels: number): Commit =>
+      decideCommit({
+        answer: { kind: 'ops', ops: [invoke()], noRetry: false },
+        job: { attempt: 0, attemptsMax: 5 },
+        now,
+        random: 0,
+        backoff: {},
+        context: {
+          ...context,
+          triggerEvent: () => ({ name: 'inngest/function.invoked', data: { _inngest: { depth: levels } } }),
+        },
+      });
+
+    expect(plansOf(depth(99))).toHaveLength(1);
+    const memo = '{"error":{"message":"functions may invoke one another up to 100 deep","name":"Error"}}';
+    expect(depth(100)).toMatchObject({ saves: [{ hash: 'i', memo }], plans: [] });
+  });
+
   test('an invoke of a function that is not there is answered at once', () => {
     const memo = '{"error":{"message":"could not find function with ID: nobody","name":"Error"}}';
 
