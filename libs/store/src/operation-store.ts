@@ -66,7 +66,7 @@ export class OperationStore implements Store {
 
   schedule(args: ScheduleArgs): Promise<ScheduleResult> {
     checkRunId(args.runId);
-    const { idempotencyKey, rateLimit, singleton, keys, cancelOn, notBefore, steps, ...rest } = args;
+    const { idempotencyKey, rateLimit, singleton, keys, cancelOn, notBefore, steps, cause, ...rest } = args;
     return this.#driver.run('schedule', {
       ...rest,
       notBefore: Math.ceil(notBefore),
@@ -78,6 +78,7 @@ export class OperationStore implements Store {
       ...(singleton && { singleton: { ...singleton, key: encodeName(singleton.key) } }),
       ...(cancelOn && { cancelOn: cancelOn.map(toNewPause) }),
       ...(steps && { steps: steps.map(withBytes) }),
+      ...(cause !== undefined && { cause: encodeName(cause) }),
     });
   }
 

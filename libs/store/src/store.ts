@@ -61,6 +61,11 @@ export interface ScheduleArgs {
   envId: EnvId;
   appId: AppId;
   functionVersion: number;
+  /**
+   * What led to the run, by a name of its own for each function: a skip is remembered by it, so that handling an event again
+   * skips no second run. Absent: by the run's ID.
+   */
+  cause?: string;
   /** The trigger's identity (event ID, batch, cron instant): one run a function within `IDEMPOTENCY_MS`. */
   dedupKey: string;
   /** Value of the function's idempotency expression. */

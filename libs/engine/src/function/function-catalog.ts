@@ -29,6 +29,8 @@ export interface FunctionCatalogOptions {
  */
 export class FunctionCatalog {
   private current = new FunctionIndex([], []);
+  /** What the index was made of: another index means other functions to those who compare. */
+  private indexed = '';
   private heldFunctions: ReadonlyMap<FunctionId, HeldState> = new Map();
   private revision = -1;
   private loading: Promise<void> | undefined;
@@ -135,9 +137,20 @@ export class FunctionCatalog {
     const revision = await this.registry.revision();
     if (revision === this.revision) return;
     const { active, archived, held } = await this.registry.listFunctions(DEFAULT_ENV_ID);
-    this.current = new FunctionIndex(active, archived, this.cells);
+    this.replaceIndex(active, archived);
     this.heldFunctions = held;
     this.revision = revision;
     for (const listen of this.listeners) listen();
   }
+
+  private replaceIndex(active: FunctionDefinition[], archived: FunctionDefinition[]): void {
+    const indexed = `${versionsOf(active)} / ${versionsOf(archived)}`;
+    if (indexed === this.indexed) return;
+    this.current = new FunctionIndex(active, archived, this.cells);
+    this.indexed = indexed;
+  }
+}
+
+function versionsOf(fns: FunctionDefinition[]): string {
+  return fns.map(({ id, version }) => `${id}@${version}`).join(' ');
 }

@@ -230,6 +230,18 @@ export function describeSchedule(open: OpenStore): void {
       expect(result).toEqual({ kind: 'skipped', reason: 'FunctionPaused' });
     });
 
+    test('what caused a skipped run causes no second one, whatever its ID', async ({ play }) => {
+      await play.store.setFunctionState('fn-1', 'paused');
+      await play.schedule({ cause: 'receipt-1' });
+
+      const again = await play.withoutTrace(() => play.schedule({ cause: 'receipt-1' }));
+      expect(again).toEqual({ kind: 'skipped', reason: 'FunctionPaused' });
+      await play.store.setFunctionState('fn-1', 'active');
+      expect(await play.schedule({ cause: 'receipt-1' })).toMatchObject({ kind: 'skipped' });
+      expect(await play.schedule({ cause: 'receipt-2' })).toMatchObject({ kind: 'created' });
+      expect(await play.outboxKinds()).toEqual(['run-skipped', 'run-scheduled']);
+    });
+
     test('a skipped run leaves its dedup key free', async ({ play }) => {
       await play.store.setFunctionState('fn-1', 'paused');
       await play.schedule({ dedupKey: 'event-1' });

@@ -134,8 +134,9 @@ export function dedupKey(functionId: string, key: string): string {
 export function idempotencyKey(functionId: string, key: string): string {
   return 'idk|' + functionId + '|' + key;
 }
-export function skippedRunKey(runId: string): string {
-  return 'skip|' + runId;
+/** By what caused the run, or by its ID. */
+export function skippedRunKey(cause: string): string {
+  return 'skip|' + cause;
 }
 export function singletonKey(functionId: string, key: string): string {
   return 'sg|' + functionId + '|' + key;

@@ -36,6 +36,7 @@ export interface ScheduleArgs {
   envId: string;
   appId: string;
   functionVersion: number;
+  cause?: string;
   dedupKey: string;
   idempotencyKey?: string;
   rateLimit?: { bucket: string; limit: number; periodMs: number };
@@ -89,7 +90,7 @@ function earlierAnswer(op: Op, dedup: Doc, args: ScheduleArgs): ScheduleResult |
     if (!isSet(dedup, 'canc')) return { kind: 'created', runId: args.runId };
     return { kind: 'created', runId: args.runId, cancelled: field(dedup, 'canc') };
   }
-  const skipped = openDoc(op.tx, skippedRunKey(args.runId));
+  const skipped = openDoc(op.tx, skippedRunKey(args.cause ?? args.runId));
   if (skipped === undefined) return undefined;
   return skippedResult(field(skipped, 'reason') as SkipReason, field(skipped, 'holder'));
 }
@@ -137,8 +138,9 @@ function skipByBacklog(op: Op, fn: Doc, args: ScheduleArgs): ScheduleResult | un
 }
 
 function skip(op: Op, args: ScheduleArgs, reason: SkipReason, holder: string): ScheduleResult {
-  op.tx.hset(skippedRunKey(args.runId), { reason, holder, until: whole(op.now + TOMBSTONE_MS) });
-  expireAt(op.tx, skippedRunKey(args.runId), op.now + TOMBSTONE_MS);
+  const marker = skippedRunKey(args.cause ?? args.runId);
+  op.tx.hset(marker, { reason, holder, until: whole(op.now + TOMBSTONE_MS) });
+  expireAt(op.tx, marker, op.now + TOMBSTONE_MS);
   const entry = runRecord(op, args);
   entry['kind'] = 'run-skipped';
   entry['run'] = args.runId;
