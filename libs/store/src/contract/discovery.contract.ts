@@ -274,6 +274,25 @@ export function describeDiscovery(open: OpenStore): void {
       expect((await play.advance(slow!, { saves: [save('slow')] })).kind).toBe('run-gone');
     });
 
+    test('[E30] race: what comes after it does not wait for its losers', async ({ play }) => {
+      const loser = sleep('slow', play.clock.now() + 600_000, true);
+      const job = await play.start();
+      await play.plan(job, [run('fast', true), loser, run('beside')]);
+      const { fast, beside } = await claimByTarget(play);
+      await play.saveStep(fast!, 'fast');
+      // SDKs name again what they wait for.
+      await play.plan(await play.claimOne(), [loser, run('beside'), run('next')]);
+      const { next } = await claimByTarget(play);
+
+      await play.saveStep(beside!, 'beside');
+      expect(await callsOf(play, job.run.runId)).toEqual(['next']);
+      await play.saveStep(next!, 'next');
+
+      const discovery = await play.claimOne();
+      expect(discovery).toMatchObject({ target: 'step', run: { forcePlan: true } });
+      await play.complete(discovery);
+    });
+
     test('at most one discovery is queued, and none runs beside another', async ({ play }) => {
       const job = await play.start();
       await play.plan(job, [run('a', true), run('b', true), run('c', true)]);

@@ -37,6 +37,8 @@ function checkState(store: Snapshot, findings: Findings, runId: string, run: Fie
   );
   const group = store.set(`run|${runId}|pg`);
   findings.expect(int(run['grp']) === group.length, `run ${runId} knows the size of its pending group`);
+  const racers = store.set(`run|${runId}|pr`);
+  findings.expect(int(run['rac']) === racers.length, `run ${runId} knows how many steps are racing`);
 }
 
 function checkJobsOf(store: Snapshot, findings: Findings, runId: string, run: Fields): void {

@@ -201,18 +201,19 @@ function noteParallel(commit: Commit): void {
   change(run, 'fp', '1');
   let hasPlannedRun = false;
   const members: string[] = [];
+  const racers: string[] = [];
   for (const plan of args.plans) {
     if (plan.kind === 'run') hasPlannedRun = true;
-    // What is saved already will not complete again, and would hold the group open for ever.
-    if (!op.tx.mhas(stepsKey(runId), plan.hash)) members.push(plan.hash);
+    join(commit, plan.isRace ? racers : members, plan.hash);
   }
-  for (const save of args.saves) {
-    if (!op.tx.mhas(stepsKey(runId), save.hash)) members.push(save.hash);
-  }
-  for (const hash of args.underway ?? []) {
-    if (!op.tx.mhas(stepsKey(runId), hash)) members.push(hash);
-  }
-  if (hasPlannedRun && isGrouping(run)) openGroup(op, runId, run, members);
+  for (const save of args.saves) join(commit, save.isRace ? racers : members, save.hash);
+  for (const hash of args.underway ?? []) join(commit, members, hash);
+  if (hasPlannedRun && isGrouping(run)) openGroup(op, runId, run, members, racers);
+}
+
+/** What is saved already will not complete again, and would hold the group open for ever. */
+function join(commit: Commit, members: string[], hash: string): void {
+  if (!commit.op.tx.mhas(stepsKey(commit.runId), hash)) members.push(hash);
 }
 
 function planStep(commit: Commit, plan: PlanArgs): void {

@@ -13,6 +13,7 @@ import {
   groupKey,
   jobKey,
   pauseKey,
+  racersKey,
   runJobsKey,
   runKey,
   runPausesKey,
@@ -153,5 +154,6 @@ export function purgeRun(
   }
   if (run === undefined || isSet(run, 'dn')) op.tx.mdrop(finishedJobsKey(runId));
   if (run === undefined || intField(run, 'grp') > 0) op.tx.sdrop(groupKey(runId));
+  if (run === undefined || intField(run, 'rac') > 0) op.tx.sdrop(racersKey(runId));
   return { isDone: true, removed };
 }

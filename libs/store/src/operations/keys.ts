@@ -20,7 +20,7 @@
  * | run | document | record of a live run; all else of a run has keys that begin with it, and lies beside it on disk: |
  * | run…job | document | a job |
  * | run…ev st sk | string, map, list | events, memos, stack |
- * | run…jb pz pg dn | sets, map | jobs, pauses, pending group; finished jobs |
+ * | run…jb pz pg pr dn | sets, map | jobs, pauses, pending group, steps that race beside it; finished jobs |
  * | run…df db | document, map | deferred runs: bytes of each, or that it was called off; what they are to get |
  * | run…end | document | record of an ended run until its outbox entry is acknowledged |
  * | idem, idk, skip, sg | documents, string | dedup key; idempotency key; skipped run; holder of a singleton |
@@ -115,6 +115,9 @@ export function runPausesKey(runId: string): string {
 }
 export function groupKey(runId: string): string {
   return 'run|' + runId + '|pg';
+}
+export function racersKey(runId: string): string {
+  return 'run|' + runId + '|pr';
 }
 export function finishedJobsKey(runId: string): string {
   return 'run|' + runId + '|dn';

@@ -14,6 +14,7 @@ import {
   GARBAGE,
   groupKey,
   pauseKey,
+  racersKey,
   PAUSES,
   runJobsKey,
   runKey,
@@ -73,7 +74,8 @@ function reconcileLiveRun(repair: Repair, runId: string, run: Doc): void {
   const census: Census = { work: 0, leased: 0, queued: {}, leasedCalls: {}, hasStart: false, isLossy: false };
   for (const jobId of op.tx.smembers(runJobsKey(runId), RUN_JOBS_MAX)) reconcileJob(repair, runId, run, jobId, census);
   if (isSet(run, 'pz')) reconcilePauseList(repair, runId);
-  reconcileGroup(repair, runId, run, census);
+  reconcileGroup(repair, runId, run, census, 'grp');
+  reconcileGroup(repair, runId, run, census, 'rac');
   reconcileKeys(repair, runId, run);
   // A job that left no trace but that it was counted.
   if (intField(run, 'nj') > census.work || census.work === 0) census.isLossy = true;
@@ -132,19 +134,20 @@ function reconcilePauseList(repair: Repair, runId: string): void {
   }
 }
 
-/** The pending group holds nothing that is done, or it would never be empty. */
-function reconcileGroup(repair: Repair, runId: string, run: Doc, census: Census): void {
+/** Neither the pending group nor the steps that race hold what is done: it would not be done again. `name`: which of them. */
+function reconcileGroup(repair: Repair, runId: string, run: Doc, census: Census, name: 'grp' | 'rac'): void {
   const { tx } = repair.op;
-  const size = tx.scard(groupKey(runId));
+  const key = name === 'grp' ? groupKey(runId) : racersKey(runId);
+  const size = tx.scard(key);
   let members = size;
   if (size > 0) {
-    for (const hash of tx.smembers(groupKey(runId), RUN_JOBS_MAX)) {
+    for (const hash of tx.smembers(key, RUN_JOBS_MAX)) {
       repair.looks += 1;
-      if (tx.mhas(stepsKey(runId), hash) && tx.srem(groupKey(runId), hash)) members -= 1;
+      if (tx.mhas(stepsKey(runId), hash) && tx.srem(key, hash)) members -= 1;
     }
   }
-  if (intField(run, 'grp') > 0 && members === 0) census.isLossy = true;
-  count(repair, run, 'grp', members);
+  if (intField(run, name) > 0 && members === 0) census.isLossy = true;
+  count(repair, run, name, members);
 }
 
 /** What the run holds by its name. */

@@ -45,7 +45,7 @@ function* members(store: Snapshot, ...kinds: string[]): Iterable<[string, string
   }
 }
 
-/** [key, member] of the sets of a run: `jb`, `pz`, `pg`. */
+/** [key, member] of the sets of a run: `jb`, `pz`, `pg`, `pr`. */
 function* ofRuns(store: Snapshot, kind: string): Iterable<[string, string]> {
   for (const [runId] of store.runs()) {
     for (const member of store.set(`run|${runId}|${kind}`)) yield [`run|${runId}|${kind}`, member];
@@ -136,6 +136,8 @@ const damages: Record<string, Damage> = {
   'a run believes that a discovery is in progress': corrupt('dl', BOGUS),
   'a run believes that a group is pending': corrupt('grp', '3'),
   'a group has lost a member': (tx, store, pick) => on(pick(ofRuns(store, 'pg')), ([key, id]) => tx.srem(key, id)),
+  'a run believes that steps race': corrupt('rac', '3'),
+  'a race has lost a member': (tx, store, pick) => on(pick(ofRuns(store, 'pr')), ([key, id]) => tx.srem(key, id)),
   'a pause is lost': (tx, store, pick) => on(pick(store.ids('pz')), ([, key]) => tx.hdrop(key)),
   'a pause is not listed': lose('pauses'),
   'a pause is not found': lose('pzs', 'pzq', 'pzx'),
