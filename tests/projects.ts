@@ -11,6 +11,9 @@ const conditions = ['perdure-source', 'node'];
 /** What is about the command line and the folder of one process: nothing of it changes with real services. */
 const EMBEDDED_ONLY = ['src/cli.test.ts', 'src/crash.test.ts', 'src/secrets.test.ts'];
 
+/** What a server must do wherever its state lives: shown on one process with services as well as on a cluster. */
+const FOUNDATION = 'api auth checkpoint ingest malformed registration retries sdk-v3 sdk-v4 sleep steps'.split(' ');
+
 function project(name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration {
   return {
     root: fileURLToPath(new URL('.', import.meta.url)),
@@ -41,8 +44,7 @@ export const systemProjects: TestProjectInlineConfiguration[] = [
   project('system', { include: ['src/*.test.ts', 'src/harness/**/*.test.ts'] }),
   project('system-services', {
     ...onServices,
-    include: ['src/*.test.ts'],
-    exclude: EMBEDDED_ONLY,
+    include: FOUNDATION.map((file) => `src/${file}.test.ts`),
     env: { PERDURE_TEST_TOPOLOGY: 'services' },
   }),
   project('system-cluster', {
