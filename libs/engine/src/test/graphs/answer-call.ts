@@ -16,7 +16,7 @@ import {
   type WireOp,
 } from '@perdure/testing';
 import { evaluate, type Found, type Memo, type Progress } from './evaluate-graph.ts';
-import { failureOf, THROWN } from './graph-model.ts';
+import { failureOf, mayTimeOut, THROWN } from './graph-model.ts';
 import type { Graph, Step, WaitEnd } from './step-graph.ts';
 import { textOf } from './text-of.ts';
 
@@ -159,7 +159,7 @@ export function childSlug(child: number): string {
 }
 
 function timeoutOf(ends: WaitEnd): string {
-  return ends === 'arrives' ? LONG : SHORT;
+  return mayTimeOut(ends) ? SHORT : LONG;
 }
 
 function marked(op: WireOp, isRace: boolean): WireOp {

@@ -3,26 +3,28 @@ import { asJsonObject, parseStoredEvent } from '@perdure/protocol';
 import { stepHash } from '@perdure/testing';
 import { AWAITED, signalOf } from './answer-call.ts';
 import { endingsOf, failureOf, isFailing, mayArrive, mayTimeOut } from './graph-model.ts';
-import type { PlayedRun, RunEnded, Simulation } from './simulation.ts';
+import type { Simulation } from './simulation.ts';
 import { type Step, stepsOf, type Story } from './step-graph.ts';
 import { textOf } from './text-of.ts';
+import type { PlayedRun, RunEnded } from './witness.ts';
 
 /** Checks that a story that was played ended as the model has it. Throws what differs. */
 export function checkStory(story: Story, played: Simulation): void {
-  const runs = [...played.runs.values()];
+  const { witness, log } = played.platform;
+  const runs = [...witness.runs.values()];
   for (const i of story.graphs.keys()) {
     assert(runs.filter(({ label }) => label === `${i}`).length === 1, `graph ${i} has one run`);
   }
-  expectSame('runs that ended', [...played.ended.keys()], [...played.runs.keys()]);
-  expectSame('finished events', finishedRuns(played), [...played.runs.keys()]);
+  expectSame('runs that ended', [...witness.ended.keys()], [...witness.runs.keys()]);
+  expectSame('finished events', finishedRuns(played), [...witness.runs.keys()]);
   expectSame('one run for each invocation', [...new Set(labelsOf(runs))], labelsOf(runs));
   for (const run of runs) checkRun(run, story, played);
-  const complaints = played.log.lines.filter(({ level }) => level === 'warn' || level === 'error');
+  const complaints = log.lines.filter(({ level }) => level === 'warn' || level === 'error');
   assert(complaints.length === 0, `nothing is complained about: ${JSON.stringify(complaints)}`);
 }
 
-function finishedRuns({ stream }: Simulation): string[] {
-  return stream.events
+function finishedRuns({ platform }: Simulation): string[] {
+  return platform.stream.events
     .map(({ body }) => parseStoredEvent(body))
     .filter(({ name }) => name === 'inngest/function.finished')
     .map(({ data }) => textOf(data['run_id']));
@@ -40,7 +42,7 @@ function expectSame(what: string, found: string[], expected: string[]): void {
 // ------------------------------------------------------------------------------------------------------------ a run
 
 function checkRun(run: PlayedRun, story: Story, played: Simulation): void {
-  const end = played.ended.get(run.runId);
+  const end = played.platform.witness.ended.get(run.runId);
   assert(end !== undefined, 'the run ended');
   const steps = new Map(stepsOf(run.graph.root).map((step) => [stepHash(step.id), step]));
   const memos = end.memos ?? [];
@@ -127,10 +129,10 @@ function fitsInvoke(
   if (step.child === 'missing') return isError(memo, 'could not find function with ID: graphs-nobody');
   const isTimedOut = isError(memo, 'Timed out waiting for invoked function to complete');
   if (isTimedOut) return mayTimeOut(step.ends);
-  const child = [...played.runs.values()].find(
+  const child = [...played.platform.witness.runs.values()].find(
     ({ correlationId }) => correlationId === `${run.runId}.${stepHash(step.id)}`,
   );
-  const end = child === undefined ? undefined : played.ended.get(child.runId);
+  const end = child === undefined ? undefined : played.platform.witness.ended.get(child.runId);
   if (end === undefined) return false;
   return end.status === 'Completed' ? memo['data'] === outcomeOf(end) : isError(memo, outcomeOf(end));
 }

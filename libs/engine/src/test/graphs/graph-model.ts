@@ -138,9 +138,9 @@ function endingsOfInvoke(
 }
 
 export function mayArrive(ends: WaitEnd): boolean {
-  return ends !== 'timeout';
+  return ends === 'arrives' || ends === 'either';
 }
 
 export function mayTimeOut(ends: WaitEnd): boolean {
-  return ends !== 'arrives';
+  return ends === 'timeout' || ends === 'either';
 }

@@ -12,7 +12,7 @@ import { type OpenCells, playStories } from './play-story.ts';
 /** Twenty times as many in `npm run soak`. */
 const STORIES = (process.env['PERDURE_SOAK'] === '1' ? 20 : 1) * Number(process.env['PERDURE_GRAPHS'] ?? 2_000);
 /** A story takes ten times as long on Redis. */
-const STORIES_ON_REDIS = STORIES / 20;
+const STORIES_ON_REDIS = STORIES / 10;
 const TIMEOUT_MS = 60 * 60_000;
 
 /** `PERDURE_SEED=n` repeats a run of this file; `PERDURE_GRAPHS_PATH=p`, which a failure names, a story of it. */

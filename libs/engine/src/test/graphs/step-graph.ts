@@ -8,8 +8,8 @@ export type Step =
   /** `child` is an index into `Story.children`; 'missing': a function that nobody has registered. */
   | { kind: 'invoke'; id: string; child: number | 'missing'; ends: WaitEnd };
 
-/** What a step that waits gets: what it waits for, nothing, or whichever comes first. */
-export type WaitEnd = 'arrives' | 'timeout' | 'either';
+/** What a step that waits gets: what it waits for, nothing, whichever comes first, or neither for longer than anything else takes. */
+export type WaitEnd = 'arrives' | 'timeout' | 'either' | 'never';
 
 /** What a random function does. */
 export type Node =
