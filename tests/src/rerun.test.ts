@@ -242,7 +242,7 @@ describe('a replay', () => {
 
     expect(await waitForEnd(server.api, id)).toMatchObject({ progress: { matched: 40, scheduled: 40 } });
     // Runs are counted, not calls: one that was under way when the server was killed is called again.
-    const runs = await Promise.all(ids.map((id) => server.api.waitForRuns(id, 2)));
+    const runs = await Promise.all(ids.map((eventId) => server.api.waitForRuns(eventId, 2)));
     expect(runs.map(({ length }) => length)).toEqual(ids.map(() => 2));
 
     const second = await replay(server.api, { ...body, runs_per_second: 1 });
