@@ -69,7 +69,7 @@ async function drain(store: Store): Promise<void> {
   for (;;) {
     const last = (await store.readOutbox(1000)).at(-1);
     if (last === undefined) return;
-    await store.ackOutbox(last.seq);
+    await store.ackOutbox(last);
   }
 }
 

@@ -149,7 +149,7 @@ async function bench(url: string): Promise<void> {
     );
     await measure('read and acknowledge the outbox', admin, async () => {
       for (let last = (await store.readOutbox(200)).at(-1); last; last = (await store.readOutbox(200)).at(-1)) {
-        await store.ackOutbox(last.seq);
+        await store.ackOutbox(last);
       }
     });
   }

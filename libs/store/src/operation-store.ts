@@ -240,8 +240,8 @@ export class OperationStore implements Store {
     return asArray(await this.#driver.run('readOutbox', { entriesMax })).map(toOutboxEntry);
   }
 
-  async ackOutbox(seq: number): Promise<void> {
-    while (await this.#driver.run('ackOutbox', { seq }));
+  async ackOutbox({ seq, at }: Pick<OutboxEntry, 'seq' | 'at'>): Promise<void> {
+    while (await this.#driver.run('ackOutbox', { seq, at }));
   }
 
   // -------------------------------------------------------------------------------------------------------- upkeep

@@ -468,8 +468,11 @@ export type OutboxEntry = { seq: number; at: EpochMs } & (
 export interface Outbox {
   /** The oldest entries, in order, none when there are none: large ones may be fewer. Reading twice gives the same. */
   readOutbox(entriesMax: number): Promise<OutboxEntry[]>;
-  /** Drops the entries up to and with `seq`; they must be durable elsewhere. */
-  ackOutbox(seq: number): Promise<void>;
+  /**
+   * Drops the entries up to and with `last`, as it was read; they must be durable elsewhere. Nothing is dropped when that
+   * entry is not there (any more).
+   */
+  ackOutbox(last: Pick<OutboxEntry, 'seq' | 'at'>): Promise<void>;
 }
 
 // -------------------------------------------------------------------------------------------------------- upkeep

@@ -83,7 +83,7 @@ export class OutboxLoop {
       });
       try {
         await stream.append([...entries.flatMap((entry) => this.eventsOf(entry)), records]);
-        await cell.ackOutbox(last.seq);
+        await cell.ackOutbox(last);
       } catch (error) {
         span?.end(error);
         throw error;

@@ -81,7 +81,7 @@ export function describeDefers(open: OpenStore): void {
       await play.store.finalize({ runId: job.run.runId, lease: lease(next), status: 'Completed', output: '1' });
 
       const entries = await play.store.readOutbox(100);
-      await play.store.ackOutbox(entries.at(-1)?.seq ?? 0);
+      await play.store.ackOutbox(entries.at(-1)!);
       await collectAll(play.store);
 
       expect(findLeftovers(await play.store.dump())).toEqual([]);

@@ -188,7 +188,7 @@ export class Player {
   async drainOutbox(): Promise<OutboxEntry[]> {
     const entries = await this.store.readOutbox(1000);
     const last = entries.at(-1);
-    if (last) await this.store.ackOutbox(last.seq);
+    if (last) await this.store.ackOutbox(last);
     return entries;
   }
 

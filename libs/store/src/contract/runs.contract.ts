@@ -127,7 +127,7 @@ export function describeRuns(open: OpenStore): void {
           { hash: 'a', memo: '{"data":1}' },
         ],
       });
-      await play.store.ackOutbox(entries.at(-1)?.seq ?? 0);
+      await play.store.ackOutbox(entries.at(-1)!);
       await collectAll(play.store);
       expect(findLeftovers(await play.store.dump())).toEqual([]);
     });
@@ -143,7 +143,7 @@ export function describeRuns(open: OpenStore): void {
 
       const ended = entries.find((entry) => entry.kind === 'run-ended');
       expect(ended?.kind === 'run-ended' && ended.memos?.map(({ hash }) => hash)).toEqual(hashes);
-      await play.store.ackOutbox(entries.at(-1)?.seq ?? 0);
+      await play.store.ackOutbox(entries.at(-1)!);
       await collectAll(play.store);
       expect(findLeftovers(await play.store.dump())).toEqual([]);
     });

@@ -67,22 +67,27 @@ function viewEntry(tx: Tx, seq: number, entry: Readonly<Record<string, string>>)
 }
 
 export interface AckOutboxArgs {
+  /** Of the last entry to drop, as it was read. */
   seq: number;
+  at: number;
 }
 
 /**
- * Drops entries up to and with `seq`, a bounded number: answers whether there are more. With the entry of its end the
- * last of a run goes.
+ * Drops entries up to and with the one that was read last, a bounded number: answers whether there are more. With the
+ * entry of its end the last of a run goes.
+ *
+ * A store that has failed over may have lost that entry, and have given its number to another one that nobody has read:
+ * an acknowledgement that comes from before then drops nothing.
  */
 export function ackOutbox(tx: Tx, now: number, args: AckOutboxArgs): boolean {
+  if (tx.hget(outboxKey(whole(args.seq)), 'at') !== whole(args.at)) return false;
   const head = int(tx.hget(SYS, 'obhead')) + 1;
-  const last = Math.min(args.seq, int(tx.hget(SYS, 'obseq')));
-  const until = Math.min(last, head + OUTBOX_MAX - 1);
+  const until = Math.min(args.seq, head + OUTBOX_MAX - 1);
   for (let seq = head; seq <= until; seq++) {
     const key = outboxKey(whole(seq));
     if (tx.hget(key, 'kind') === 'run-ended') dropTold(tx, now, tx.hget(key, 'run') ?? '');
     tx.hdrop(key);
   }
   if (until >= head) tx.hset(SYS, { obhead: whole(until) });
-  return until < last;
+  return until < args.seq;
 }

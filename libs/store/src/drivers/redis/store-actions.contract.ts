@@ -348,7 +348,7 @@ export class ActionPlayer {
   async #ackOutbox(entriesMax: number): Promise<unknown> {
     const entries = await this.#store.readOutbox(entriesMax);
     const last = entries.at(-1);
-    if (last !== undefined) await this.#store.ackOutbox(last.seq);
+    if (last !== undefined) await this.#store.ackOutbox(last);
     return entries;
   }
 
