@@ -3,7 +3,13 @@ import { Socket } from 'node:net';
 
 import { RECIPES } from './private-service.ts';
 import type { ServiceName, ServiceRecipe, ServiceUnavailable, StartedService } from './service.ts';
-import { findOrInstallServer, type Instance, prepareInstance, runInstance } from './start-service.ts';
+import {
+  findOrInstallServer,
+  type Instance,
+  prepareInstance,
+  runInstance,
+  START_ATTEMPTS_MAX,
+} from './start-service.ts';
 import type { SupervisedProcess } from './supervised-process.ts';
 
 /** Waits for the end of standard input, which the kernel closes however its owner dies. */
@@ -34,16 +40,17 @@ export async function startMortalService(
   const binary = await findOrInstallServer(recipe, reasons);
   if (binary === undefined) return { kind: 'unavailable', reason: reasons.join('; ') };
   const withSettings: ServiceRecipe = { ...recipe, command: (place) => [...recipe.command(place), ...settings] };
-  const instance = await prepareInstance(withSettings, binary);
-  const caretaker = startCaretaker(instance.folder);
-  const service = new ServiceProcess(withSettings, instance, caretaker);
-  try {
-    await service.start();
-  } catch (error) {
-    await service.stop();
-    throw error;
+  for (let attempt = 1; ; attempt += 1) {
+    const instance = await prepareInstance(withSettings, binary);
+    const service = new ServiceProcess(withSettings, instance, startCaretaker(instance.folder));
+    try {
+      await service.start();
+      return service;
+    } catch (error) {
+      await service.stop();
+      if (attempt === START_ATTEMPTS_MAX) throw error;
+    }
   }
-  return service;
 }
 
 /** Removes the folder when `end` is called or this process is gone. */

@@ -10,7 +10,7 @@ import type { InstancePlace, ServiceRecipe, ServiceUnavailable, StartedService }
 import { startSupervised, type SupervisedProcess } from './supervised-process.ts';
 
 /** Between finding a free port and using it somebody else may take it. */
-const START_ATTEMPTS_MAX = 3;
+export const START_ATTEMPTS_MAX = 3;
 const BINARY_READY_TIMEOUT_MS = 30_000;
 /** Includes pulling the image. */
 const DOCKER_READY_TIMEOUT_MS = 180_000;
