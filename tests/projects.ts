@@ -52,6 +52,8 @@ export const systemProjects: TestProjectInlineConfiguration[] = [
     include: ['src/*.test.ts'],
     exclude: EMBEDDED_ONLY,
     env: { PERDURE_TEST_TOPOLOGY: 'cluster' },
+    // The longest files wait for backoffs; two of them would hold up all others.
+    maxWorkers: 3,
   }),
   project('system-faults', {
     ...onServices,
