@@ -1,12 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, UseGuards } from '@nestjs/common';
-import { DEFAULT_ENV_ID, isUlid } from '@perdure/domain';
 import { apiFailure, PORTS } from '@perdure/boot';
 import { addCancellation, checkEventExpression, type Ports } from '@perdure/engine';
 import { envelope, parseCancellation, type SweepFacts, toCancellationV1 } from '@perdure/protocol';
 import { BearerGuard } from './bearer.guard.ts';
 import { getFunction } from './registered-function.ts';
-
-const LISTED_MAX = 100;
+import { getSweep, listSweeps, stopSweep } from './stored-sweep.ts';
 
 /** Bulk cancellations (http-api.md 2.5). */
 @Controller('v1/cancellations')
@@ -31,8 +29,7 @@ export class CancellationsController {
 
   @Get()
   async list() {
-    const query = { envId: DEFAULT_ENV_ID, kind: 'cancellation' as const, sweepsMax: LISTED_MAX };
-    const sweeps = await this.ports.sweeps.listSweeps(query);
+    const sweeps = await listSweeps(this.ports, 'cancellation');
     return envelope(
       sweeps.map((sweep) => this.show(sweep)),
       this.ports.clock.now(),
@@ -41,22 +38,13 @@ export class CancellationsController {
 
   @Get(':id')
   async get(@Param('id') id: string) {
-    return envelope(this.show(await this.find(id)), this.ports.clock.now());
+    return envelope(this.show(await getSweep(this.ports, 'cancellation', id)), this.ports.clock.now());
   }
 
   /** Ends it; what it cancelled stays so. A repeat, or one that is through, changes nothing. */
   @Delete(':id')
   async stop(@Param('id') id: string) {
-    await this.find(id);
-    await this.ports.sweeps.stopSweep(id, this.ports.clock.now());
-    return { ok: true };
-  }
-
-  private async find(id: string): Promise<SweepFacts> {
-    if (!isUlid(id)) throw apiFailure(400, 'Invalid cancellation ID');
-    const sweep = await this.ports.sweeps.findSweep(id);
-    if (sweep?.kind !== 'cancellation') throw apiFailure(404, `There is no cancellation ${id}`);
-    return sweep;
+    return stopSweep(this.ports, 'cancellation', id);
   }
 
   private show(sweep: SweepFacts) {

@@ -1,12 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, UseGuards } from '@nestjs/common';
-import { DEFAULT_ENV_ID, isUlid } from '@perdure/domain';
 import { apiFailure, PORTS } from '@perdure/boot';
 import { addReplay, type Ports } from '@perdure/engine';
 import { envelope, parseReplay, type SweepFacts, toReplayV1 } from '@perdure/protocol';
 import { BearerGuard } from './bearer.guard.ts';
 import { getFunction } from './registered-function.ts';
-
-const LISTED_MAX = 100;
+import { getSweep, listSweeps, stopSweep } from './stored-sweep.ts';
 
 /** Replays: all runs of a function in a range of time, run again (docs/decisions/014). */
 @Controller('v1/replays')
@@ -31,8 +29,7 @@ export class ReplaysController {
 
   @Get()
   async list() {
-    const query = { envId: DEFAULT_ENV_ID, kind: 'replay' as const, sweepsMax: LISTED_MAX };
-    const sweeps = await this.ports.sweeps.listSweeps(query);
+    const sweeps = await listSweeps(this.ports, 'replay');
     return envelope(
       sweeps.map((sweep) => this.show(sweep)),
       this.ports.clock.now(),
@@ -41,22 +38,13 @@ export class ReplaysController {
 
   @Get(':id')
   async get(@Param('id') id: string) {
-    return envelope(this.show(await this.find(id)), this.ports.clock.now());
+    return envelope(this.show(await getSweep(this.ports, 'replay', id)), this.ports.clock.now());
   }
 
   /** Ends it; runs that it started go on. A repeat, or one that is through, changes nothing. */
   @Delete(':id')
   async stop(@Param('id') id: string) {
-    await this.find(id);
-    await this.ports.sweeps.stopSweep(id, this.ports.clock.now());
-    return { ok: true };
-  }
-
-  private async find(id: string): Promise<SweepFacts> {
-    if (!isUlid(id)) throw apiFailure(400, 'Invalid replay ID');
-    const sweep = await this.ports.sweeps.findSweep(id);
-    if (sweep?.kind !== 'replay') throw apiFailure(404, `There is no replay ${id}`);
-    return sweep;
+    return stopSweep(this.ports, 'replay', id);
   }
 
   private show(sweep: SweepFacts) {
