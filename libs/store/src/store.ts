@@ -30,6 +30,7 @@ export interface Store
     PauseStore,
     SignalStore,
     FunctionControl,
+    RekeyStore,
     Outbox,
     DutyStore,
     StoreUpkeep,
@@ -40,6 +41,28 @@ export interface Store
 }
 
 // ---------------------------------------------------------------------------------------------------------- runs
+
+/**
+ * Where an event waits with others before there is a run (execution.md 4.5, 4.6). Events of one function with the same `key`
+ * share an open buffer. `kind` debounce: the latest event (by its own time `eventAt`; of equals the later arrival) is kept, the
+ * buffer closes when none came for `periodMs`, at most `timeoutMs` after the first. batch: all are kept in order of
+ * arrival; the buffer closes with `eventsMax` of them, with `bytesMax` of events, or `timeoutMs` after the first.
+ */
+export type BufferSpec =
+  | { kind: 'debounce'; key: string; periodMs: number; timeoutMs?: number; eventAt: EpochMs }
+  | { kind: 'batch'; key: string; eventsMax: number; bytesMax: number; timeoutMs: number };
+
+/** What a run is to be started for, by whoever reads it from the outbox. */
+export interface ClosedBuffer {
+  /** The `runId` that the event came with that opened it. No run has it. */
+  bufferId: RunId;
+  functionId: FunctionId;
+  kind: BufferSpec['kind'];
+  /** `events` and `meta` of each `schedule` whose event was kept, in order. */
+  items: { events: string; meta: string }[];
+  /** Correlation IDs of all that invoked the function by it, also of those whose event was not kept. */
+  callers: string[];
+}
 
 /**
  * What a run is held back by, evaluated once when it is scheduled; the numbers are the function's current ones at the
@@ -74,9 +97,17 @@ export interface ScheduleArgs {
   singleton?: { key: string; mode: 'skip' | 'cancel' };
   /** The start job is claimed no earlier. */
   notBefore: EpochMs;
+  /**
+   * The event is buffered: there is no run yet. State of the function, duplicates, idempotency and rate limit are decided now
+   * and the answer is 'buffered'; `keys`, `singleton`, `cancelOn` and the like are of no use. When the buffer closes, the outbox
+   * has `buffer-closed`.
+   */
+  buffer?: BufferSpec;
   /** Seconds; orders the run before (positive) or behind others of its function. */
   priority: number;
   keys: ConstraintKeys;
+  /** The key expressions that `keys` were evaluated with (`FunctionLimits.keysId`); another than the stored one has the run keyed anew. */
+  keysId?: string;
   attemptsMax: number;
   /** Canonical JSON array of the triggering events. */
   events: string;
@@ -105,7 +136,9 @@ export type ScheduleResult =
   /** A run that has ended held the dedup or idempotency key less than 24 h ago, or one holds the idempotency key. */
   | { kind: 'duplicate'; runId: RunId; by: 'event' | 'idempotency' }
   | { kind: 'rate-limited'; retryAt: EpochMs }
-  | { kind: 'skipped'; reason: SkipReason; holder?: RunId };
+  | { kind: 'skipped'; reason: SkipReason; holder?: RunId }
+  /** Also the answer to a repeat with the same `runId`. `opened`: it is the first in its buffer: its end is a new instant to wake at. `closed`: it filled it. */
+  | { kind: 'buffered'; bufferId: RunId; opened: boolean; closed: boolean };
 
 /** A live run, as stored. Ended runs are not in the store. */
 export interface RunRecord {
@@ -409,6 +442,10 @@ export interface FunctionLimits {
   functionId: FunctionId;
   accountId: AccountId;
   version: number;
+  /** Counts changes that an operator makes to the numbers of one version; 0 when absent. */
+  revision?: number;
+  /** Stands for the key expressions that runs are keyed by. Another one than the stored has the function's runs keyed anew (`RekeyStore`). */
+  keysId?: string;
   /** Share of capacity relative to other functions; 1 by default. */
   weight: number;
   /** Requests in progress of the whole function. */
@@ -424,12 +461,34 @@ export interface FunctionLimits {
 }
 
 export interface FunctionControl {
-  /** Stores limits; an older version than the stored one changes nothing. All lanes waiting for a counter are woken. */
+  /** Stores limits; an older version (or the same with an older revision) than the stored one changes nothing. All lanes waiting for a counter are woken. */
   setFunction(limits: FunctionLimits): Promise<void>;
   /** Requests in progress of one account. */
   setAccountConcurrency(accountId: AccountId, limit: number): Promise<void>;
   /** paused: jobs are kept, none is claimed, new runs are skipped. drained: new runs are skipped. active: neither. */
   setFunctionState(functionId: FunctionId, state: 'active' | 'paused' | 'drained'): Promise<void>;
+}
+
+/**
+ * Runs keep the keys they were scheduled with, until their function is given other key expressions: then those that live are
+ * keyed anew, a page at a time, by whoever can evaluate expressions (execution.md 3.4.5, O21).
+ */
+export interface RekeyStore {
+  /** Functions of this cell of which runs may stand under keys of other expressions, and how far they have been gone through. */
+  findRekeys(): Promise<{ functionId: FunctionId; keysId: string; after: number }[]>;
+  /**
+   * Moves runs under their new keys: ready jobs go to their new lanes, what is in progress holds the new counters (which may
+   * exceed their limits by that until it ends). `after`: the place of the last run that was looked at (`ListRunsArgs.after`); with
+   * `isLast` the function is done, unless runs under old keys were scheduled meanwhile. 'outdated': the function has other
+   * expressions by now, nothing was changed. Runs that are gone are passed over; a repeat changes nothing.
+   */
+  rekey(args: {
+    functionId: FunctionId;
+    keysId: string;
+    after: number;
+    isLast: boolean;
+    runs: { runId: RunId; keys: ConstraintKeys }[];
+  }): Promise<'moved' | 'outdated'>;
 }
 
 export const FUNCTION_CONCURRENCY_DEFAULT = 1000;
@@ -463,6 +522,7 @@ export type OutboxEntry = { seq: number; at: EpochMs } & (
       publishesEnd: boolean;
     }
   | { kind: 'event'; event: OutboxEvent }
+  | { kind: 'buffer-closed'; buffer: ClosedBuffer }
 );
 
 export interface Outbox {
@@ -582,12 +642,50 @@ export interface QueueDepthsPage {
   isLast: boolean;
 }
 
+/** Why a job is not in progress, and where it stands. */
+export interface JobWait extends RunJob {
+  waitsFor: WaitReason;
+  /** Ready jobs of the same lane (same function, class and keys) that come first. 0 for what is not ready. */
+  ahead: number;
+}
+
+export type WaitReason =
+  /** In progress: nothing. */
+  | { kind: 'nothing' }
+  /** Delayed: its time (backoff, sleep, future event, timeout). */
+  | { kind: 'time'; until: EpochMs }
+  /** The function is paused. */
+  | { kind: 'paused' }
+  | { kind: 'throttle'; key: string; until: EpochMs }
+  /**
+   * A counter is full. `key`: as in `ConstraintKeys` (keyed, run), else the ID of account or function. `slot`: which of
+   * `ConstraintKeys.keyed`. `holders`: up to 10 runs that hold it, `held` how many do.
+   */
+  | {
+      kind: 'capacity';
+      constraint: 'account' | 'function' | 'keyed' | 'run';
+      slot?: number;
+      key: string;
+      limit: number;
+      held: number;
+      holders: RunId[];
+    }
+  /** Nothing but its turn: there is room for it. */
+  | { kind: 'turn' };
+
 export interface StoreInspection {
   /**
    * Ready jobs by function, of up to `lanesMax` lanes of this cell (1,000 at most); `after` is that of the page before, 0 for the
    * first. Reading changes nothing.
    */
   queueDepths(args: { after: number; lanesMax: number }): Promise<QueueDepthsPage>;
+  /** What each job of a live run waits for; undefined when there is no such run. Reading changes nothing. */
+  explainRun(runId: RunId): Promise<JobWait[] | undefined>;
+  /**
+   * One page of a check of all that is stored, a bounded number of entries in one atomic look, while the store is in use: each
+   * broken invariant as a sentence. For whoever watches a store that is too large for `checkInvariants`.
+   */
+  audit(args: { cursor?: string; entriesMax: number }): Promise<{ problems: string[]; cursor?: string }>;
   /** Live runs of one function, of this cell. Reading changes nothing. */
   listRuns(args: ListRunsArgs): Promise<RunsPage>;
   findRunJobs(runId: RunId): Promise<RunJob[]>;
