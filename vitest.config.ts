@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
+import { LongestFirst } from './tests/longest-first.ts';
 import { systemProjects } from './tests/projects.ts';
 
 /**
@@ -10,6 +11,7 @@ const conditions = ['perdure-source', 'node'];
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         resolve: { conditions },
@@ -23,7 +25,7 @@ export default defineConfig({
           globalSetup: 'libs/testing/src/services/global-setup.ts',
           pool: 'forks',
           // A machine of two cores also runs the services that the tests talk to.
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 30_000,
           hookTimeout: 120_000,
         },

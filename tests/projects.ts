@@ -14,6 +14,12 @@ const EMBEDDED_ONLY = ['src/cli.test.ts', 'src/crash.test.ts', 'src/secrets.test
 /** What a server must do wherever its state lives: shown on one process with services as well as on a cluster. */
 const FOUNDATION = 'api auth checkpoint ingest malformed registration retries sdk-v3 sdk-v4 sleep steps'.split(' ');
 
+/**
+ * Files at a time, of all projects together: each has a server of its own and mostly waits. More than this on the two cores that
+ * the tests are made for measure the machine. Projects with another number would run one after the other.
+ */
+export const WORKERS = 4;
+
 function project(name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration {
   return {
     root: fileURLToPath(new URL('.', import.meta.url)),
@@ -26,8 +32,7 @@ function project(name: string, test: TestProjectInlineConfiguration['test']): Te
       hookTimeout: 120_000,
       // Tests of a file mostly wait, for backoffs and sleeps: they share a server, and all of them run at once.
       maxConcurrency: 100,
-      // Every file has a server of its own: more at a time than this measure the machine.
-      maxWorkers: 2,
+      maxWorkers: WORKERS,
       ...test,
     },
   };
@@ -52,8 +57,6 @@ export const systemProjects: TestProjectInlineConfiguration[] = [
     include: ['src/*.test.ts'],
     exclude: EMBEDDED_ONLY,
     env: { PERDURE_TEST_TOPOLOGY: 'cluster' },
-    // The longest files wait for backoffs; two of them would hold up all others.
-    maxWorkers: 3,
   }),
   project('system-faults', {
     ...onServices,

@@ -7,7 +7,7 @@ export default defineProject({
     include: ['**/*.test.ts'],
     globalSetup: 'harness/global-setup.ts',
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 4,
     testTimeout: 60_000,
     // Putting the image's tree together installs and compiles.
     hookTimeout: 300_000,
