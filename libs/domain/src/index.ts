@@ -24,6 +24,7 @@ export {
   type FunctionDefinition,
   type Trigger,
 } from './function/function-definition.ts';
+export type { LimitOverrides } from './function/limit-overrides.ts';
 export {
   DEFAULT_ACCOUNT_ID,
   DEFAULT_ENV_ID,

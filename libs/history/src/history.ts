@@ -7,6 +7,7 @@ import type {
   FunctionDefinition,
   FunctionId,
   JsonObject,
+  LimitOverrides,
   RunId,
   RunStatus,
   SkipReason,
@@ -174,6 +175,13 @@ export interface AppRecord {
 /** A function whose runs somebody holds back. */
 export type HeldState = 'paused' | 'drained';
 
+/** Limits that an operator put in place of the registered ones; none: the registered ones hold again. */
+export interface OverriddenLimits {
+  limits?: LimitOverrides;
+  /** Counts the changes, from 1. */
+  revision: number;
+}
+
 export type SyncedFunction = Omit<FunctionDefinition, 'version'>;
 
 /** What applications registered. Kept beside history, in the same database. */
@@ -198,14 +206,23 @@ export interface Registry {
    * this ID. Nothing is written when both are there as they are.
    */
   addFunction(app: AppRecord, fn: SyncedFunction): Promise<FunctionDefinition>;
-  /** Active functions in their newest version, and archived ones (for runs in flight); both with the states of those held. */
+  /**
+   * Active functions in their newest version, and archived ones (for runs in flight); of both the states of those held, and
+   * the overrides of those whose limits were ever overridden.
+   */
   listFunctions(envId: EnvId): Promise<{
     active: FunctionDefinition[];
     archived: FunctionDefinition[];
     held: Map<FunctionId, HeldState>;
+    overrides: Map<FunctionId, OverriddenLimits>;
   }>;
   /** Kept whatever is registered afterwards. False when there is no such function. A repeat changes nothing. */
   setFunctionState(envId: EnvId, functionId: FunctionId, state: 'active' | HeldState): Promise<boolean>;
+  /**
+   * Puts these limits in place of the registered ones, or of those put there before, whatever is registered afterwards;
+   * undefined takes them away. Answers the revision; undefined when there is no such function. A repeat changes nothing.
+   */
+  overrideLimits(envId: EnvId, functionId: FunctionId, limits: LimitOverrides | undefined): Promise<number | undefined>;
   /** Grows with every change: lets a cache ask cheaply. */
   revision(): Promise<number>;
 }

@@ -8,6 +8,7 @@ export type {
   History,
   HistoryBatch,
   MetadataRecord,
+  OverriddenLimits,
   Registry,
   RunHistory,
   SpanRecord,

@@ -60,6 +60,7 @@ export function describeRegistry(name: string, open: OpenRegistry): void {
         active: [{ ...fn, version: 1 }],
         archived: [],
         held: new Map(),
+        overrides: new Map(),
       });
     });
 
@@ -220,6 +221,56 @@ export function describeRegistry(name: string, open: OpenRegistry): void {
 
       test('a function that nobody registered cannot be held', async () => {
         expect(await registry.setFunctionState(ENV, 'id-of-nothing', 'paused')).toBe(false);
+      });
+    });
+
+    describe('overridden limits', () => {
+      const overridesOf = async () => (await registry.listFunctions(ENV)).overrides;
+
+      test('stay whatever is registered, until they are taken away', async () => {
+        await registry.saveApp(anApp(), [aSynced('a'), aSynced('b')]);
+        const limits = { concurrency: 3, keyed: [{ scope: 'env' as const, key: '"ö"', limit: 1 }] };
+
+        expect(await registry.overrideLimits(ENV, 'id-of-a', limits)).toBe(1);
+        await registry.saveApp(anApp({ checksum: 'c2' }), [aSynced('a', { retries: 7 })]);
+        expect(await overridesOf()).toEqual(new Map([['id-of-a', { limits, revision: 1 }]]));
+
+        expect(await registry.overrideLimits(ENV, 'id-of-a', undefined)).toBe(2);
+        expect(await overridesOf()).toEqual(new Map([['id-of-a', { revision: 2 }]]));
+        expect(versionsOf((await registry.listFunctions(ENV)).active)).toEqual(['a@2']);
+      });
+
+      test('each change counts, also one after they were taken away; a repeat does not', async () => {
+        await registry.saveApp(anApp(), [aSynced('a')]);
+        const revisions: (number | undefined)[] = [];
+        const registryRevisions = [await registry.revision()];
+        for (const limits of [undefined, { run: 1 }, { run: 1 }, { weight: 0.5, run: 1 }, undefined, undefined, {}]) {
+          revisions.push(await registry.overrideLimits(ENV, 'id-of-a', limits));
+          registryRevisions.push(await registry.revision());
+        }
+
+        expect(revisions).toEqual([0, 1, 1, 2, 3, 3, 4]);
+        const [first = 0, ...later] = registryRevisions;
+        expect(later.map((revision) => revision - first)).toEqual(revisions);
+      });
+
+      test('of several changed at once each gets a revision of its own', async () => {
+        await registry.saveApp(anApp(), [aSynced('a')]);
+
+        const revisions = await Promise.all(
+          [1, 2, 3, 4].map((concurrency) => registry.overrideLimits(ENV, 'id-of-a', { concurrency })),
+        );
+
+        expect(revisions.toSorted()).toEqual([1, 2, 3, 4]);
+        expect((await overridesOf()).get('id-of-a')).toEqual({
+          limits: { concurrency: revisions.indexOf(4) + 1 },
+          revision: 4,
+        });
+      });
+
+      test('a function that nobody registered has none', async () => {
+        expect(await registry.overrideLimits(ENV, 'id-of-nothing', { concurrency: 1 })).toBe(undefined);
+        expect(await overridesOf()).toEqual(new Map());
       });
     });
 

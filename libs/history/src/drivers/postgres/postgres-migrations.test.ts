@@ -66,7 +66,9 @@ describeWithService('postgres', 'migrations of history', (service) => {
     // As the version before left it.
     await sql`drop index runs_unfinished, runs_ended, runs_only_started, runs_by_function`.execute(db);
     await sql`drop table run_memos, run_metadata, userland_spans, sweeps`.execute(db);
-    await sql`alter table functions drop column state`.execute(db);
+    await sql`alter table functions drop column state, drop column overrides, drop column overrides_revision`.execute(
+      db,
+    );
     await sql`delete from kysely_migration where name > ${'0002'}`.execute(db);
     const migrated = new AbortController();
     const recorded: string[] = [];

@@ -4,6 +4,7 @@ import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migrat
 import { HistoryError } from '../../history-error.ts';
 import * as eventsRunsRegistry from './migrations/0001-events-runs-registry.ts';
 import * as controlAndState from './migrations/0003-control-and-state.ts';
+import * as limitOverrides from './migrations/0004-limit-overrides.ts';
 import * as indexesOfOpenAndEndedRuns from './migrations/0002-indexes-of-open-and-ended-runs.ts';
 
 /**
@@ -14,6 +15,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-events-runs-registry': eventsRunsRegistry,
   '0002-indexes-of-open-and-ended-runs': indexesOfOpenAndEndedRuns,
   '0003-control-and-state': controlAndState,
+  '0004-limit-overrides': limitOverrides,
 };
 
 /** Brings the database to the newest schema and answers what that took; several processes may do so at once. */

@@ -1,6 +1,6 @@
-import type { FunctionDefinition } from '@perdure/domain';
+import type { FunctionDefinition, FunctionId } from '@perdure/domain';
 
-import type { AppRecord, SyncedFunction } from '../../history.ts';
+import type { AppRecord, OverriddenLimits, SyncedFunction } from '../../history.ts';
 import { storableText } from './storable-text.ts';
 import type { AppRow } from './tables.ts';
 
@@ -41,12 +41,21 @@ export interface StoredFunction {
   version: number;
   archived_at: number | null;
   state: 'paused' | 'drained' | null;
+  overrides: string | null;
+  overrides_revision: number | null;
   definition: string;
 }
 
 export function definitionOf({ version, definition }: StoredFunction): FunctionDefinition {
   const synced: SyncedFunction = JSON.parse(definition);
   return { ...synced, version };
+}
+
+/** Nothing for a function whose limits were never overridden. */
+export function overridesOf(fn: StoredFunction): [FunctionId, OverriddenLimits][] {
+  const { function_id, overrides, overrides_revision: revision } = fn;
+  if (revision === null) return [];
+  return [[function_id, { revision, ...(overrides !== null && { limits: JSON.parse(overrides) }) }]];
 }
 
 /** The same text for equal values, whatever the order of their keys: tells whether a configuration differs. */

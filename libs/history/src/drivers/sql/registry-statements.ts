@@ -48,7 +48,15 @@ export function listStoredFunctions(
         .onRef('stored.function_id', '=', 'fn.function_id')
         .onRef('stored.version', '=', 'fn.version'),
     )
-    .select(['fn.function_id', 'fn.version', 'fn.archived_at', 'fn.state', 'stored.definition'])
+    .select([
+      'fn.function_id',
+      'fn.version',
+      'fn.archived_at',
+      'fn.state',
+      'fn.overrides',
+      'fn.overrides_revision',
+      'stored.definition',
+    ])
     .where('fn.env_id', '=', envId)
     .$if(appId !== undefined, (select) => select.where('fn.app_id', '=', appId ?? ''))
     .orderBy('fn.slug')

@@ -1,8 +1,8 @@
-import type { AppId, EnvId, EpochMs, FunctionDefinition, FunctionId } from '@perdure/domain';
+import type { AppId, EnvId, EpochMs, FunctionDefinition, FunctionId, LimitOverrides } from '@perdure/domain';
 import type { Kysely } from 'kysely';
 
 import type { AppRecord, HeldState, Registry, SyncedFunction } from '../../history.ts';
-import { appOfRow, definitionOf } from './registry-rows.ts';
+import { appOfRow, canonicalJson, definitionOf, overridesOf } from './registry-rows.ts';
 import {
   archiveFunctions,
   bumpRevision,
@@ -109,12 +109,42 @@ export class SqlRegistry implements Registry {
     });
   }
 
+  overrideLimits(
+    envId: EnvId,
+    functionId: FunctionId,
+    limits: LimitOverrides | undefined,
+  ): Promise<number | undefined> {
+    return this.#db.transaction().execute(async (tx) => {
+      await lockRegistry(tx);
+      const stored = await tx
+        .selectFrom('functions')
+        .select(['overrides', 'overrides_revision'])
+        .where('env_id', '=', envId)
+        .where('function_id', '=', functionId)
+        .executeTakeFirst();
+      if (stored === undefined) return undefined;
+      const overrides = limits === undefined ? null : canonicalJson(limits);
+      const known = stored.overrides === null ? null : canonicalJson(JSON.parse(stored.overrides));
+      if (overrides === known) return stored.overrides_revision ?? 0;
+      const revision = (stored.overrides_revision ?? 0) + 1;
+      await tx
+        .updateTable('functions')
+        .set({ overrides, overrides_revision: revision })
+        .where('env_id', '=', envId)
+        .where('function_id', '=', functionId)
+        .execute();
+      await bumpRevision(tx);
+      return revision;
+    });
+  }
+
   async listFunctions(envId: EnvId): ReturnType<Registry['listFunctions']> {
     const stored = await listStoredFunctions(this.#db, { envId });
     return {
       active: stored.filter((fn) => fn.archived_at === null).map(definitionOf),
       archived: stored.filter((fn) => fn.archived_at !== null).map(definitionOf),
       held: new Map(stored.flatMap((fn) => (fn.state === null ? [] : [[fn.function_id, fn.state]]))),
+      overrides: new Map(stored.flatMap(overridesOf)),
     };
   }
 

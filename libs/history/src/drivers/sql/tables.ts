@@ -86,6 +86,8 @@ export interface FunctionRow {
   version: number;
   archived_at: number | null;
   state: 'paused' | 'drained' | null;
+  overrides: string | null;
+  overrides_revision: number | null;
 }
 
 export interface FunctionVersionRow {
