@@ -19,7 +19,7 @@ import { repositoryRoot } from './paths.mjs';
  */
 export function readWorkspace(root = repositoryRoot) {
   const groups = ['apps', 'libs'].flatMap((group) => subfolders(root, group));
-  return [...groups, 'tests', 'bench']
+  return [...groups, 'tests', 'bench', 'tools/simulate']
     .filter((path) => existsSync(join(root, path, 'package.json')))
     .map((path) => {
       const manifest = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'));

@@ -3,7 +3,7 @@ import { readSourceFiles } from '../source-file.ts';
 import { assess, type Conformance } from './report.ts';
 import { titlesOf } from './titles-of.ts';
 
-const FOLDERS_WITH_TESTS = ['libs', 'apps', 'tests'];
+const FOLDERS_WITH_TESTS = ['libs', 'apps', 'tests', 'tools/simulate'];
 const TEST_FILE = /\.(?:test|contract)\.ts$/;
 
 /** Reads the titles of all tests and contracts below `root`. */

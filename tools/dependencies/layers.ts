@@ -20,7 +20,7 @@ const TESTING = 'libs/testing';
 const BELOW_TESTING = [DOMAIN, 'libs/protocol'];
 const BOOT = 'libs/boot';
 /** Packages that are tests from end to end: they may import anything. */
-const TEST_PACKAGES = ['tests', 'bench'];
+const TEST_PACKAGES = ['tests', 'bench', 'tools/simulate'];
 /** The dashboard is a client: it shares the words of the wire and nothing else. */
 const DASHBOARD = 'apps/dashboard';
 

@@ -1,2 +1,3 @@
 export type { OpenStore } from './contract/player.ts';
+export { describeTx, type OpenTx } from './contract/tx.contract.ts';
 export { describeStore } from './store.contract.ts';
