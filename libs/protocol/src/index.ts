@@ -72,6 +72,7 @@ export {
   type RegisterOptions,
   type RegisterResult,
 } from './register/parse-register-request.ts';
+export { parseLimitOverrides, type LimitOverridesResult } from './register/parse-limit-overrides.ts';
 export type { RegisteredFunction } from './register/read-function.ts';
 export { registerErrorReply, registerReply, serverKindMismatch } from './register/register-reply.ts';
 export { errorBody, errorBodyV2, type ErrorBody } from './rest/error-body.ts';

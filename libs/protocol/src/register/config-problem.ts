@@ -16,6 +16,8 @@ const NAMED_CODES: readonly (readonly [string, string])[] = [
   ['batchEvents.maxSize', 'batch_size_invalid'],
   ['batchEvents.timeout', 'batch_timeout_invalid'],
   ['concurrency', 'concurrency_limit_invalid'],
+  ['keyed', 'concurrency_limit_invalid'],
+  ['runConcurrency', 'concurrency_limit_invalid'],
   ['triggers.cron', 'schedule_invalid'],
   ['triggers.jitter', 'schedule_invalid'],
   ['triggers.event', 'event_name_invalid'],
@@ -25,7 +27,7 @@ const NAMED_CODES: readonly (readonly [string, string])[] = [
 ];
 /** Options whose codes are made of their path: `rateLimit.period` is `rate_limit_period_invalid`. */
 const DERIVED =
-  /^(throttle|rateLimit|debounce|batchEvents|priority|singleton|timeouts|cancel|idempotency|retries|url)\b/;
+  /^(throttle|rateLimit|debounce|batchEvents|priority|singleton|timeouts|cancel|idempotency|retries|url|backlog|weight)\b/;
 
 /** The machine code of a problem at this path. */
 export function codeOfPath(path: string): string {

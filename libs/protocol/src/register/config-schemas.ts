@@ -44,6 +44,9 @@ function duration(bounds: { min: [number, string]; max: [number, string]; wholeS
   });
 }
 
+export const throttlePeriod = duration({ min: [SECOND, '1s'], max: [7 * DAY, '7d'], wholeSeconds: true });
+export const throttleBurst = z.int().min(0);
+
 /** Every option of a function in its wire form, with all rules that concern it alone (execution.md 4). Build it once. */
 export function configSchemas({ checkExpression, checkCron }: ConfigChecks) {
   const expression = (...variables: ('event' | 'async')[]): z.ZodType<string> =>
@@ -62,8 +65,8 @@ export function configSchemas({ checkExpression, checkCron }: ConfigChecks) {
     idempotency: expression('event'),
     throttle: z.object({
       limit: counted,
-      period: duration({ min: [SECOND, '1s'], max: [7 * DAY, '7d'], wholeSeconds: true }),
-      burst: z.int().min(0).default(0),
+      period: throttlePeriod,
+      burst: throttleBurst.default(0),
       key,
     }),
     rateLimit: z.object({ limit: counted, period: duration({ min: [SECOND, '1s'], max: [DAY, '24h'] }), key }),
