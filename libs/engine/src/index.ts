@@ -9,7 +9,7 @@ export { FunctionCatalog } from './function/function-catalog.ts';
 export { checkpointSteps, type CheckpointOutcome } from './job/checkpoint-steps.ts';
 export { JobLoop } from './job/job-loop.ts';
 export { CALL_TIMEOUT_MS, LEASE_MS, type EngineSettings, type Ports } from './ports.ts';
-export { functionLimits } from './run/plan-run.ts';
+export { functionLimits } from './function/function-limits.ts';
 export { LimitsLoop } from './function/limits-loop.ts';
 export { RecorderLoop } from './history/recorder-loop.ts';
 export { GaugesLoop } from './upkeep/gauges-loop.ts';

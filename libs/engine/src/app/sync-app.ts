@@ -2,7 +2,6 @@ import { type AppId, DEFAULT_ACCOUNT_ID, DEFAULT_ENV_ID, type FunctionDefinition
 import { compileExpression } from '@perdure/expressions';
 import { type ConfigProblem, parseRegisterRequest, type RegisterResult } from '@perdure/protocol';
 import type { Ports } from '../ports.ts';
-import { functionLimits } from '../run/plan-run.ts';
 import { checkCron } from '../cron/cron-schedule.ts';
 
 export type SyncResult =
@@ -47,11 +46,14 @@ async function saveSync(ports: Ports, request: Extract<RegisterResult, { ok: tru
   return { kind: 'synced', modified, appId: app.id, syncId: ids.uuid() };
 }
 
-/** Gives the store the numbers it enforces and this process the new functions, then tells the others. */
+/** Gives this process the new functions and the store the numbers it enforces, then tells the others. */
 async function useFunctions(ports: Ports, fns: FunctionDefinition[]): Promise<void> {
-  await Promise.all(fns.map((fn) => ports.store.setFunction(functionLimits(fn))));
-  await ports.catalog.reload();
-  ports.bus.publish('functions-changed', {});
+  const { catalog, store, bus } = ports;
+  await catalog.reload();
+  await Promise.all(fns.map((fn) => store.setFunction(catalog.limitsOf(fn))));
+  bus.publish('functions-changed', {});
+  // What a limit held back so far may be ready now.
+  store.cells.forEach((_cell, cell) => bus.publish('jobs-ready', { cell }));
 }
 
 /** Options that registration accepts and this version does not act on: said loudly, since runs would differ from what the user declared. */

@@ -1,5 +1,5 @@
 import type { JobId, LeaseToken, RunId } from '@perdure/domain';
-import { hash } from '../run/plan-run.ts';
+import { hash } from '../function/hash.ts';
 
 /**
  * How long a durable endpoint may take from one report to the next before it counts as gone, and the platform goes on with

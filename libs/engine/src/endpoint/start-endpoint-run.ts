@@ -19,7 +19,7 @@ import {
 import type { ScheduleArgs } from '@perdure/store';
 import { hintOfCell } from '../hints/cell-hints.ts';
 import type { Ports } from '../ports.ts';
-import { functionLimits, hash } from '../run/plan-run.ts';
+import { hash } from '../function/hash.ts';
 import { runMeta } from '../run/run-meta.ts';
 import { type EndpointCommit, commitEndpointOps } from './commit-endpoint-ops.ts';
 import { ENDPOINT_FRAMEWORK } from './endpoint-framework.ts';
@@ -75,8 +75,8 @@ async function registerEndpoint(ports: Ports, run: EndpointRun): Promise<Functio
     syncedAt: clock.now(),
   };
   const fn = await registry.addFunction(app, declared);
-  await store.setFunction(functionLimits(fn));
   await catalog.reload();
+  await store.setFunction(catalog.limitsOf(fn));
   bus.publish('functions-changed', {});
   return fn;
 }

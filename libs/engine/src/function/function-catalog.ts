@@ -1,8 +1,10 @@
 import { type Clock, DEFAULT_ENV_ID, type FunctionDefinition, type FunctionId } from '@perdure/domain';
 import type { Bus } from '@perdure/bus';
-import type { HeldState, Registry } from '@perdure/history';
+import type { HeldState, OverriddenLimits, Registry } from '@perdure/history';
+import type { FunctionLimits } from '@perdure/store';
 import type { Logger } from '@perdure/telemetry';
 import { FunctionIndex } from './function-index.ts';
+import { functionLimits } from './function-limits.ts';
 
 /** How often the registry is asked whether it changed, should the hint be lost. */
 export const CATALOG_POLL_MS = 2_000;
@@ -32,6 +34,7 @@ export class FunctionCatalog {
   /** What the index was made of: another index means other functions to those who compare. */
   private indexed = '';
   private heldFunctions: ReadonlyMap<FunctionId, HeldState> = new Map();
+  private overridden: ReadonlyMap<FunctionId, OverriddenLimits> = new Map();
   private revision = -1;
   private loading: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -62,6 +65,16 @@ export class FunctionCatalog {
   /** Functions that somebody paused or drained. */
   get held(): ReadonlyMap<FunctionId, HeldState> {
     return this.heldFunctions;
+  }
+
+  /** Those whose limits an operator overrides, or did. */
+  get overrides(): ReadonlyMap<FunctionId, OverriddenLimits> {
+    return this.overridden;
+  }
+
+  /** What the store is to enforce of this function. */
+  limitsOf(fn: FunctionDefinition): FunctionLimits {
+    return functionLimits(fn, this.overridden.get(fn.id));
   }
 
   /** Loads, and keeps up with changes until `stop`. Fails when the first load does. */
@@ -136,9 +149,10 @@ export class FunctionCatalog {
   private async load(): Promise<void> {
     const revision = await this.registry.revision();
     if (revision === this.revision) return;
-    const { active, archived, held } = await this.registry.listFunctions(DEFAULT_ENV_ID);
+    const { active, archived, held, overrides } = await this.registry.listFunctions(DEFAULT_ENV_ID);
     this.replaceIndex(active, archived);
     this.heldFunctions = held;
+    this.overridden = overrides;
     this.revision = revision;
     for (const listen of this.listeners) listen();
   }

@@ -1,21 +1,20 @@
 import type { FunctionId } from '@perdure/domain';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
-import { functionLimits } from '../run/plan-run.ts';
 
 /** All is given again this often: a store that lost some gets it back. */
 const PERIOD_MS = 5 * 60_000;
 
 /**
- * Gives the store the numbers of all registered functions, and which of them are held: at the start, and whenever functions
+ * Gives the store the numbers of all registered functions, overrides included, and which of them are held: at the start, and whenever functions
  * changed, whoever changed them and wherever that process died. An older version changes nothing there, and neither does a
  * repeat.
  */
 export class LimitsLoop {
   private readonly ports: Ports;
   private readonly loop: BackgroundLoop;
-  /** By function, the version that the store has. */
-  private given = new Map<FunctionId, number>();
+  /** By function, the version and revision that the store has. */
+  private given = new Map<FunctionId, string>();
   /** By function, the state that the store has; absent for one that was never held. */
   private givenStates = new Map<FunctionId, string>();
   private givenAllAt = -Infinity;
@@ -51,10 +50,13 @@ export class LimitsLoop {
   }
 
   private async giveLimits(): Promise<void> {
-    for (const fn of this.ports.catalog.index.active()) {
-      if (this.given.get(fn.id) === fn.version) continue;
-      await this.ports.store.setFunction(functionLimits(fn));
-      this.given.set(fn.id, fn.version);
+    const { catalog, store } = this.ports;
+    for (const fn of catalog.index.active()) {
+      const limits = catalog.limitsOf(fn);
+      const giving = `${limits.version}.${limits.revision ?? 0}`;
+      if (this.given.get(fn.id) === giving) continue;
+      await store.setFunction(limits);
+      this.given.set(fn.id, giving);
     }
   }
 

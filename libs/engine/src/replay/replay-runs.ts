@@ -1,8 +1,8 @@
-import { encodeUlid, type EpochMs, type FunctionDefinition, type RunStatus } from '@perdure/domain';
+import { type EpochMs, type FunctionDefinition, type RunStatus } from '@perdure/domain';
 import type { RunHistory, Sweep } from '@perdure/history';
 import type { Ports } from '../ports.ts';
 import type { SweepBit } from '../control/sweep-loop.ts';
-import { hash } from '../run/plan-run.ts';
+import { hash } from '../function/hash.ts';
 import { rerunRun } from './rerun-run.ts';
 
 /** Parts that a second of a replay is done in. */
@@ -10,7 +10,7 @@ const BITS_PER_SECOND = 4;
 /** Runs that are started at once. */
 const AT_ONCE_MAX = 50;
 
-/** Which runs of the function are run again, and how fast. Bounds are of the time in the run's ID. */
+/** Which runs of the function are run again, and how fast. Bounds are of the time of scheduling. */
 export interface ReplaySpec {
   from: EpochMs;
   /** Exclusive. */
@@ -45,8 +45,8 @@ export async function replayRuns(ports: Ports, sweep: Sweep): Promise<SweepBit> 
   const runs = await ports.history.listRunsOfFunction({
     functionId: sweep.functionId,
     statuses: spec.statuses,
-    from: firstUlidOf(spec.from),
-    until: firstUlidOf(spec.until),
+    scheduledFrom: spec.from,
+    scheduledUntil: spec.until,
     ...(sweep.cursor !== undefined && { cursor: sweep.cursor }),
     runsMax,
   });
@@ -71,8 +71,4 @@ async function isRunAgain(ports: Ports, sweep: Sweep, { runId }: RunHistory): Pr
   if (result.kind === 'scheduled') return true;
   ports.log.warn('a run could not be run again', { sweepId: sweep.id, runId, outcome: result.kind });
   return false;
-}
-
-function firstUlidOf(at: EpochMs): string {
-  return encodeUlid(at, new Uint8Array(10));
 }

@@ -3,7 +3,8 @@ import { aFlowControl, aFunction, anEvent, TEST_START_AT } from '@perdure/testin
 import type { FlowControl, JsonObject } from '@perdure/domain';
 import type { ScheduleArgs } from '@perdure/store';
 import { describe, expect, test } from 'vitest';
-import { functionLimits, PRIORITY_MAX_S, planRun } from './plan-run.ts';
+import { functionLimits } from '../function/function-limits.ts';
+import { PRIORITY_MAX_S, planRun } from './plan-run.ts';
 
 const now = TEST_START_AT;
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   DEFAULT_ACCOUNT_ID,
   type Event,
@@ -9,36 +8,17 @@ import {
   parseInstant,
   type RunId,
 } from '@perdure/domain';
-import { compileExpression, evaluateKey, evaluateNumber, interpolate, type KeyResult } from '@perdure/expressions';
+import { compileExpression, evaluateNumber, interpolate, type KeyResult } from '@perdure/expressions';
 import type { StoredEvent } from '@perdure/protocol';
-import type { ConstraintKeys, FunctionLimits, PauseSpec, ScheduleArgs } from '@perdure/store';
-import { FUNCTION_CONCURRENCY_DEFAULT } from '@perdure/store';
+import type { PauseSpec, ScheduleArgs } from '@perdure/store';
+import { constraintKeys, evaluate, keysIdOf } from '../function/constraint-keys.ts';
+import { hash } from '../function/hash.ts';
 import { pauseForEvent } from '../wait/pause-for-event.ts';
 import { runMeta } from './run-meta.ts';
 
 /** Seconds by which `priority.run` may move a run (execution.md 4.7). */
 export const PRIORITY_MAX_S = 600;
 const CANCEL_ON_MS_DEFAULT = 365 * 86_400_000;
-
-/** The numbers of a function that the store enforces at each claim. */
-export function functionLimits(fn: FunctionDefinition): FunctionLimits {
-  const { flow } = fn;
-  const plain = flow.concurrency.filter((limit) => limit.key === undefined).map((limit) => limit.limit);
-  return {
-    functionId: fn.id,
-    accountId: fn.accountId,
-    version: fn.version,
-    weight: 1,
-    concurrency: Math.min(FUNCTION_CONCURRENCY_DEFAULT, ...plain),
-    keyed: flow.concurrency.filter((limit) => limit.key !== undefined).map((limit) => limit.limit),
-    ...(flow.runConcurrency && { run: flow.runConcurrency.limit }),
-    ...(flow.throttle && {
-      throttle: { limit: flow.throttle.limit, burst: flow.throttle.burst, periodMs: flow.throttle.periodMs },
-    }),
-    ...(flow.timeouts.startMs !== undefined && { startTimeoutMs: flow.timeouts.startMs }),
-    ...(flow.timeouts.finishMs !== undefined && { finishTimeoutMs: flow.timeouts.finishMs }),
-  };
-}
 
 export interface PlanRunInput {
   fn: FunctionDefinition;
@@ -57,7 +37,7 @@ export interface PlanRunInput {
 export function planRun(input: PlanRunInput): ScheduleArgs {
   const { fn, event, delivered, eventsJson, runId, now, trace } = input;
   const { flow } = fn;
-  const key = (text: string): KeyResult => keyOf(text, delivered, now);
+  const key = (text: string): KeyResult => evaluate(text, delivered, now);
   const rateLimitKey = flow.rateLimit?.key === undefined ? undefined : key(flow.rateLimit.key);
   const singletonKey = flow.singleton?.key === undefined ? undefined : key(flow.singleton.key);
   const idempotency = flow.idempotency === undefined ? undefined : key(flow.idempotency);
@@ -85,7 +65,8 @@ export function planRun(input: PlanRunInput): ScheduleArgs {
       }),
     notBefore: event.ts > now ? event.ts : now,
     priority: flow.priority === undefined ? 0 : priorityOf(flow.priority, delivered, now),
-    keys: constraintKeys(fn, key),
+    keys: constraintKeys(fn, delivered, now),
+    keysId: keysIdOf(fn),
     attemptsMax: fn.retries + 1,
     events: eventsJson,
     meta: runMeta({ eventIds: [event.internalId], ...cronOf(event), ...(trace !== undefined && { trace }) }),
@@ -120,39 +101,6 @@ function endOfCancelOn(timeout: string | undefined, now: number): number {
   );
 }
 
-function constraintKeys(fn: FunctionDefinition, key: (text: string) => KeyResult): ConstraintKeys {
-  const { flow } = fn;
-  const scopes = { fn: fn.id, env: fn.envId, account: fn.accountId };
-  const keyed = flow.concurrency
-    .filter((limit) => limit.key !== undefined)
-    .map((limit) => {
-      const text = limit.key ?? '';
-      return `${limit.scope}:${hash(scopes[limit.scope], text, bucketOf(key(text)))}`;
-    });
-  return {
-    ...(flow.throttle && { throttle: hash(fn.id, flow.throttle.key ?? '', bucketOfOptional(flow.throttle.key, key)) }),
-    ...(keyed.length > 0 && { keyed }),
-    ...(flow.runConcurrency && {
-      run: hash(fn.id, flow.runConcurrency.key ?? '', bucketOfOptional(flow.runConcurrency.key, key)),
-    }),
-  };
-}
-
-function bucketOfOptional(text: string | undefined, key: (text: string) => KeyResult): string {
-  return text === undefined ? '' : bucketOf(key(text));
-}
-
-/** Runs whose key is missing, false or failing share a bucket each (execution.md 4.0). */
-function bucketOf(result: KeyResult): string {
-  return result.kind === 'key' ? `=${result.key}` : result.kind;
-}
-
-function keyOf(text: string, delivered: JsonObject, now: number): KeyResult {
-  const compiled = compileExpression(text, { variables: ['event'] });
-  if (!compiled.ok) return { kind: 'error', message: compiled.message };
-  return evaluateKey(compiled.expression, { event: delivered }, { now });
-}
-
 function priorityOf(text: string, delivered: JsonObject, now: number): number {
   const compiled = compileExpression(text, { variables: ['event'] });
   if (!compiled.ok) return 0;
@@ -173,9 +121,4 @@ function correlation(event: Event): { correlationId?: string } {
   if (internal === null || typeof internal !== 'object' || Array.isArray(internal)) return {};
   const id = internal['correlation_id'];
   return typeof id === 'string' && id !== '' ? { correlationId: id } : {};
-}
-
-/** 128 bits, URL-safe: parts are separated so that no two lists of parts collide. */
-export function hash(...parts: string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
 }

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bus } from '@perdure/bus';
-import type { EpochMs, FunctionDefinition } from '@perdure/domain';
+import type { EnvId, EpochMs, FunctionDefinition, FunctionId, LimitOverrides } from '@perdure/domain';
 import { openEmbeddedEventStream } from '@perdure/event-stream/drivers';
-import type { Registry } from '@perdure/history';
+import type { OverriddenLimits, Registry } from '@perdure/history';
 import { routeCells, type Store } from '@perdure/store';
 import { openEmbeddedStore } from '@perdure/store/drivers';
 import { recordingLogger, silentTelemetry } from '@perdure/telemetry';
@@ -43,9 +43,17 @@ export async function openEmbeddedPorts({ at }: { at?: EpochMs } = {}): Promise<
   });
   let active: FunctionDefinition[] = [];
   let revision = 0;
+  const overrides = new Map<FunctionId, OverriddenLimits>();
   const registry = {
     revision: async () => revision,
-    listFunctions: async () => ({ active, archived: [], held: new Map() }),
+    listFunctions: async () => ({ active, archived: [], held: new Map(), overrides: new Map(overrides) }),
+    overrideLimits: async (_envId: EnvId, id: FunctionId, limits: LimitOverrides | undefined) => {
+      if (!active.some((fn) => fn.id === id)) return undefined;
+      const next = (overrides.get(id)?.revision ?? 0) + 1;
+      overrides.set(id, { revision: next, ...(limits && { limits }) });
+      revision += 1;
+      return next;
+    },
   } as unknown as Registry;
   const log = recordingLogger();
   const catalog = new FunctionCatalog({ registry, bus: NO_BUS, log, clock, cells: 1, isShared: false });
@@ -55,6 +63,7 @@ export async function openEmbeddedPorts({ at }: { at?: EpochMs } = {}): Promise<
     stream,
     store: routeCells([cell]),
     catalog,
+    registry,
     log,
     telemetry: silentTelemetry,
     bus: NO_BUS,

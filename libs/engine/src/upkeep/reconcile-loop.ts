@@ -2,7 +2,6 @@ import type { Store } from '@perdure/store';
 import { parseStoredEvent } from '@perdure/protocol';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
-import { functionLimits } from '../run/plan-run.ts';
 import { handleAgain } from '../event/handle-event.ts';
 import { idlePace, paceBySize } from './pace.ts';
 
@@ -78,7 +77,7 @@ export class ReconcileLoop {
   /** Brings back what was acknowledged and is kept elsewhere: the numbers of functions, events that should have runs. */
   private async recover(since: number): Promise<void> {
     const { stream, catalog, log, bus } = this.ports;
-    await Promise.all(catalog.index.active().map((fn) => this.store.setFunction(functionLimits(fn))));
+    await Promise.all(catalog.index.active().map((fn) => this.store.setFunction(catalog.limitsOf(fn))));
     let after = 0;
     let events = 0;
     for (;;) {

@@ -7,7 +7,7 @@ import { recordingLogger, silentTelemetry } from '@perdure/telemetry';
 import { aFlowControl, aFunction, testIds } from '@perdure/testing';
 import { FunctionCatalog } from '../../function/function-catalog.ts';
 import type { Ports } from '../../ports.ts';
-import { functionLimits } from '../../run/plan-run.ts';
+import { functionLimits } from '../../function/function-limits.ts';
 import { childSlug } from './answer-call.ts';
 import type { Actor, Gates } from './gates.ts';
 import { SimulatedStream } from './simulated-stream.ts';
@@ -120,7 +120,7 @@ function define(slug: string, graph: Graph, events: string[]): { fn: FunctionDef
 function registryOf(active: FunctionDefinition[]): Registry {
   const registry: Partial<Registry> = {
     revision: async () => 1,
-    listFunctions: async () => ({ active, archived: [], held: new Map() }),
+    listFunctions: async () => ({ active, archived: [], held: new Map(), overrides: new Map() }),
   };
   return registry as Registry;
 }
