@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import type { Bus } from './bus.ts';
+import type { Bus, LiveUpdate } from './bus.ts';
 
 /** Opens a bus that shares nothing with others; `onError` is told what receivers throw. */
 export type OpenBus = (onError: (error: unknown) => void) => Promise<Bus>;
@@ -49,6 +49,19 @@ export function describeBus(name: string, open: OpenBus): void {
       await arrival('jobs-ready');
 
       expect(cells).toEqual([3, 1_023, 0]);
+    });
+
+    test('of live updates that are alike each one arrives, whole and in order', async () => {
+      const received: LiveUpdate[] = [];
+      bus.subscribe('realtime', (update) => received.push(update));
+      const large = { head: '{"n":2}', body: `\n"ä${'\u0001'.repeat(512 * 1024)}` };
+      const update = { head: '{"n":1}', body: 'line\nline' };
+
+      for (const each of [update, update, large, update]) bus.publish('realtime', each);
+      await arrival('jobs-ready');
+
+      expect(received).toEqual([update, update, large, update]);
+      expect(errors).toEqual([]);
     });
 
     test('receivers in the same process are called before anything else happens', async () => {

@@ -1,2 +1,2 @@
 export { BusError } from './bus-error.ts';
-export type { Bus, BusTopics } from './bus.ts';
+export type { Bus, BusTopics, LiveUpdate } from './bus.ts';

@@ -20,6 +20,7 @@ class EmbeddedBus implements Bus {
     'jobs-ready': new Set(),
     'outbox-filled': new Set(),
     'functions-changed': new Set(),
+    realtime: new Set(),
   };
   #isClosed = false;
 

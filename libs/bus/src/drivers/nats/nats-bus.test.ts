@@ -6,7 +6,7 @@ import { describeWithService } from '@perdure/testing/services/vitest';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { describeBus } from '../../bus.contract.ts';
-import type { Bus } from '../../bus.ts';
+import type { Bus, LiveUpdate } from '../../bus.ts';
 import { openNatsBus, type NatsBusOptions, type NatsBusStatus } from './nats-bus.ts';
 
 const SOON = { timeout: 25_000, interval: 20 };
@@ -85,6 +85,40 @@ describeWithService('nats', 'bus', ({ url }) => {
     await heard(here.bus, there.bus);
 
     expect(received.toSorted()).toEqual(['here 5', 'there 5', 'there {}']);
+  });
+
+  test('live updates reach other processes whole and in order, also those that are alike', async () => {
+    const { here, there } = await twoProcesses();
+    const received: LiveUpdate[] = [];
+    there.bus.subscribe('realtime', (update) => received.push(update));
+    await heard(here.bus, there.bus);
+    const large = { head: '{}', body: `\n${'ä'.repeat(256 * 1024)}` };
+    const small = { head: '{"channel":"c"}', body: '1' };
+    const updates = Array.from({ length: 40 }, (_, index) => (index % 3 === 0 ? large : small));
+
+    for (const update of updates) here.bus.publish('realtime', update);
+    await expect.poll(() => received.length, SOON).toBe(updates.length);
+
+    expect(received).toEqual(updates);
+    expect([...here.errors, ...there.errors]).toEqual([]);
+  });
+
+  test('live updates that many wait for an absent server are dropped, which is told once; the first ones come', async () => {
+    const { here, there, proxy } = await twoProcesses();
+    const received: string[] = [];
+    here.bus.subscribe('realtime', ({ head }) => received.push(head));
+    await heard(there.bus, here.bus);
+    await proxy.refuse();
+    await expect.poll(there.state, SOON).toBe('disconnected');
+    const body = 'x'.repeat(1024 * 1024 - 10);
+
+    for (let count = 0; count < 20; count++) there.bus.publish('realtime', { head: String(count), body });
+    await proxy.heal();
+    await expect.poll(() => received.length, SOON).toBe(8);
+    await heard(there.bus, here.bus);
+
+    expect(received).toEqual(['0', '1', '2', '3', '4', '5', '6', '7']);
+    expect(there.errors).toMatchObject([{ message: expect.stringContaining('dropped') }]);
   });
 
   test('other prefixes are not heard', async () => {

@@ -5,7 +5,8 @@ import type { Bus, BusTopics } from '../../bus.ts';
 import { openEmbeddedBus } from '../embedded/embedded-bus.ts';
 import { natsServers } from './nats-servers.ts';
 import { OutgoingHints } from './outgoing-hints.ts';
-import { readHint } from './wire.ts';
+import { OutgoingUpdates } from './outgoing-updates.ts';
+import { printMessage, readMessage } from './wire.ts';
 
 type Topic = keyof BusTopics;
 
@@ -47,11 +48,12 @@ export async function openNatsBus(options: NatsBusOptions): Promise<Bus> {
 }
 
 /**
- * Two modes: disconnected (hints to other processes wait, each one once) and connected (they are sent at the end of the
- * turn). The client reconnects by itself once it was connected; the first connection, and one that the client gave up,
- * is tried for here.
+ * Two modes: disconnected (hints to other processes wait, each one once, and live updates, as they came) and connected (hints are
+ * sent at the end of the turn, live updates at once). The client reconnects by itself once it was connected; the first
+ * connection, and one that the client gave up, is tried for here.
  *
- * 1. Publishing never fails, and what is held for a server that does not read is bounded (`OutgoingHints`).
+ * 1. Publishing never fails, and what is held for a server that does not read is bounded (`OutgoingHints`,
+ *    `OutgoingUpdates`).
  * 2. When hints of others may have been missed, `onGap` is told after the server has taken the subscriptions again:
  *    nothing is lost between the look that follows and the hints that come next.
  */
@@ -61,6 +63,7 @@ class NatsBus implements Bus {
   readonly #servers: ConnectionOptions;
   readonly #local: Bus;
   readonly #outgoing: OutgoingHints;
+  readonly #updates: OutgoingUpdates;
   readonly #topics = new Set<Topic>();
   readonly #gapReceivers = new Set<() => void>();
   readonly #closing = new AbortController();
@@ -73,6 +76,7 @@ class NatsBus implements Bus {
     this.#servers = natsServers(options.servers);
     this.#local = openEmbeddedBus({ onError: options.onError });
     this.#outgoing = new OutgoingHints((error) => options.onError(error));
+    this.#updates = new OutgoingUpdates((error) => options.onError(error, 'realtime'));
     const first = Promise.withResolvers<void>();
     this.opened = first.promise;
     void this.#stayConnected(() => first.resolve());
@@ -81,7 +85,10 @@ class NatsBus implements Bus {
   publish<T extends Topic>(topic: T, message: BusTopics[T]): void {
     if (this.#isClosed) return;
     this.#local.publish(topic, message);
-    this.#outgoing.add({ subject: this.#subjectOf(topic), payload: JSON.stringify(message) });
+    const subject = this.#subjectOf(topic);
+    const payload = printMessage(topic, message);
+    if (topic === 'realtime') this.#updates.add(subject, payload);
+    else this.#outgoing.add({ subject, payload });
   }
 
   subscribe<T extends Topic>(topic: T, receive: (message: BusTopics[T]) => void): () => void {
@@ -101,6 +108,7 @@ class NatsBus implements Bus {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#outgoing.pause();
+    this.#updates.pause();
     this.#gapReceivers.clear();
     await this.#local.close();
     await this.#connection?.close();
@@ -169,7 +177,7 @@ class NatsBus implements Bus {
 
   #receive(topic: Topic, message: Msg): void {
     try {
-      this.#local.publish(topic, readHint(topic, message.string()));
+      this.#local.publish(topic, readMessage(topic, message.string()));
     } catch (error) {
       this.#options.onError(error, topic);
     }
@@ -192,6 +200,7 @@ class NatsBus implements Bus {
 
   async #becomeConnected(connection: NatsConnection): Promise<void> {
     this.#outgoing.resume(connection);
+    this.#updates.resume(connection);
     this.#tell({ kind: 'connected', server: connection.getServer() });
     if (!this.#mayHaveMissed) return;
     try {
@@ -215,6 +224,7 @@ class NatsBus implements Bus {
 
   #becomeDisconnected(cause: unknown): void {
     this.#outgoing.pause();
+    this.#updates.pause();
     this.#mayHaveMissed = true;
     if (!this.#isClosed)
       this.#tell({ kind: 'disconnected', reason: cause instanceof Error ? cause.message : String(cause) });
