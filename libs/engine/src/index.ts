@@ -19,6 +19,8 @@ export { isOutage } from './loop/through-outage.ts';
 export { isReady, type NeededPort } from './ready.ts';
 export { findRun } from './run/find-run.ts';
 export { addCancellation, checkEventExpression, type CancellationSpec } from './control/cancel-runs.ts';
+export { explainRun, type Constraint, type RunExplanation, type WaitingFor } from './control/explain-run.ts';
+export { overrideLimits, type OverrideResult } from './control/override-limits.ts';
 export { setFunctionState } from './control/set-function-state.ts';
 export { addReplay, type ReplaySpec } from './replay/replay-runs.ts';
 export { rerunRun, type RerunOptions, type RerunResult } from './replay/rerun-run.ts';
@@ -26,5 +28,13 @@ export { withEditedInput } from './run/run-meta.ts';
 export { sendSignal } from './signal/send-signal.ts';
 export { commitEndpointOps, type EndpointCommit } from './endpoint/commit-endpoint-ops.ts';
 export { startEndpointRun, type EndpointStart } from './endpoint/start-endpoint-run.ts';
+export {
+  publishLive,
+  publishStream,
+  relayStream,
+  type ByteSource,
+  type StreamOutcome,
+} from './realtime/publish-live.ts';
+export { RealtimeHub, type ListenLive, type LiveDelivery } from './realtime/realtime-hub.ts';
 export { recordMetadata } from './told/record-metadata.ts';
 export { recordSpans } from './told/record-spans.ts';
