@@ -41,6 +41,7 @@ export {
   type RunId,
   type StepHash,
 } from './ids/ids.ts';
+export { deriveRunId } from './ids/derive-run-id.ts';
 export { CELLS_MAX, cellOfRun, runIdInCell } from './ids/run-cell.ts';
 export { encodeUlid, isUlid, ulidTimeMs } from './ids/ulid.ts';
 export {

@@ -169,6 +169,8 @@ export function describeHistory(name: string, open: OpenHistory): void {
           { eventId, functionId: 'f3', at: AT, outcome: { kind: 'rate_limited' } },
           { eventId, functionId: 'f4', at: AT, outcome: { kind: 'expression_error', message: 'no such key' } },
           { eventId, functionId: 'f5', at: AT, outcome: { kind: 'schedule_failed', message: 'store is full' } },
+          { eventId, functionId: 'f6', at: AT, outcome: { kind: 'debounced', bufferId: 'b1' } },
+          { eventId, functionId: 'f7', at: AT, outcome: { kind: 'batched', bufferId: 'b2' } },
         ];
 
         await history.record({ outcomes: outcomes.toReversed() });
@@ -664,8 +666,8 @@ export function describeHistory(name: string, open: OpenHistory): void {
         const query = {
           functionId,
           statuses: ['Failed', 'Cancelled'] as RunStatus[],
-          from: encodeUlid(AT + 20, new Uint8Array(10)),
-          until: encodeUlid(AT + 40, new Uint8Array(10)),
+          scheduledFrom: AT + 20,
+          scheduledUntil: AT + 40,
           runsMax: 1,
         };
 
@@ -674,6 +676,19 @@ export function describeHistory(name: string, open: OpenHistory): void {
 
         expect(page.map(({ runId }) => runId)).toEqual([second.runId]);
         expect(next.map(({ runId }) => runId)).toEqual([third.runId]);
+      });
+
+      test('of an event that was handled late are of the time at which they were scheduled', async () => {
+        const functionId = '44444444-4444-5444-9444-444444444444';
+        const late = aRun({ functionId, runId: aUlid(AT - 3_600_000), scheduledAt: AT });
+        await history.record({ runs: [late] });
+        const listed = async (scheduledFrom: number, scheduledUntil: number): Promise<string[]> => {
+          const query = { functionId, statuses: [late.status], scheduledFrom, scheduledUntil, runsMax: 10 };
+          return (await history.listRunsOfFunction(query)).map(({ runId }) => runId);
+        };
+
+        expect(await listed(AT, AT + 1)).toEqual([late.runId]);
+        expect(await listed(AT - 3_600_001, AT)).toEqual([]);
       });
     });
 

@@ -18,6 +18,8 @@ export type EventOutcome =
   | { kind: 'duplicate'; runId: RunId }
   | { kind: 'idempotent'; runId: RunId }
   | { kind: 'rate_limited' }
+  /** It waits with others in this buffer, or was dropped for a later one; the run has another ID. */
+  | { kind: 'debounced' | 'batched'; bufferId: RunId }
   | { kind: 'expression_error'; message: string }
   | { kind: 'schedule_failed'; message: string };
 
@@ -125,12 +127,15 @@ export interface History {
   findRun(runId: RunId): Promise<RunHistory | undefined>;
   /** As given with the run's end; undefined for one without steps. */
   findMemos(runId: RunId): Promise<string | undefined>;
-  /** Runs of one function with IDs from `from` until before `until`, by their IDs; `cursor` is the last of the page before. */
+  /**
+   * Runs of one function scheduled from `scheduledFrom` until before `scheduledUntil`, by their IDs; `cursor` is the last of the
+   * page before.
+   */
   listRunsOfFunction(query: {
     functionId: FunctionId;
     statuses: RunStatus[];
-    from: RunId;
-    until: RunId;
+    scheduledFrom: EpochMs;
+    scheduledUntil: EpochMs;
     cursor?: RunId;
     runsMax: number;
   }): Promise<RunHistory[]>;

@@ -11,7 +11,10 @@ export type FunctionId = Brand<'FunctionId'>;
 export type FunctionSlug = Brand<'FunctionSlug'>;
 /** ULID given by the server when an event is received. */
 export type EventId = Brand<'EventId'>;
-/** ULID whose time is the instant of scheduling. */
+/**
+ * ULID. Of a run that an event started it is derived from event and function, and its time is that of the event's receipt; of others
+ * the time is that of scheduling. Windows of time are about `scheduledAt`, never about the ID.
+ */
 export type RunId = Brand<'RunId'>;
 /** Opaque to the server: the SDK's hash of a step's ID. */
 export type StepHash = Brand<'StepHash'>;

@@ -1,9 +1,9 @@
 import type { RunId } from './ids.ts';
+import { ALPHABET } from './ulid.ts';
 
 /** Where the cell stands in a run's ID: the first two characters after the ten of the time. */
 const CELL_AT = 10;
 const CELL_CHARS = 2;
-const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /** As many as two characters of an ID can name. */
 export const CELLS_MAX = 1024;

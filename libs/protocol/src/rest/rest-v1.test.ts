@@ -6,12 +6,13 @@ import { envelope, type RunFacts, toEventV1, toRunV1 } from './rest-v1.ts';
 const AT = Date.UTC(2026, 10, 20, 23, 6, 28, 128);
 const EVENT = { internalId: '01M7XK68C90X045V23D89DFVDM', receivedAt: AT, name: 't/a', data: { a: 1 }, ts: AT };
 const RUN: RunFacts = {
-  runId: encodeUlid(AT - 1000, new Uint8Array(10)),
+  runId: encodeUlid(AT - 7_200_000, new Uint8Array(10)),
   functionId: 'fn',
   functionVersion: 2,
   envId: 'env',
   status: 'Running',
   eventIds: ['01M7XK68C90X045V23D89DFVDM'],
+  scheduledAt: AT - 1000,
 };
 
 test('an event has the ID of its sender, else the internal one', () => {
@@ -36,7 +37,7 @@ test('an event has the ID of its sender, else the internal one', () => {
   });
 });
 
-test('a run under way has no end and no output; its start is the time of its ID', () => {
+test('a run under way has no end and no output; its start is the time at which it was scheduled', () => {
   expect(toRunV1(RUN)).toEqual({
     run_id: RUN.runId,
     run_started_at: '2026-11-20T23:06:27.128Z',

@@ -10,7 +10,7 @@ import type {
   RunId,
   RunStatus,
 } from '@perdure/domain';
-import { DEFAULT_ACCOUNT_ID, ulidTimeMs } from '@perdure/domain';
+import { DEFAULT_ACCOUNT_ID } from '@perdure/domain';
 import { parseJson } from '../json/parse-json.ts';
 
 /** An instant as all APIs show it: RFC 3339 in UTC, with the milliseconds that are known. */
@@ -77,6 +77,7 @@ export interface RunFacts {
   batchId?: string;
   cron?: string;
   originalRunId?: RunId;
+  scheduledAt: EpochMs;
   endedAt?: EpochMs;
   /** JSON. */
   output?: string;
@@ -97,11 +98,11 @@ export interface RunV1 {
   output?: JsonValue;
 }
 
-/** `run_started_at` is the time of scheduling, which the run's ID tells. `output` is the bare value or error. */
+/** `run_started_at` is the time of scheduling. `output` is the bare value or error. */
 export function toRunV1(run: RunFacts): RunV1 {
   return {
     run_id: run.runId,
-    run_started_at: formatInstant(ulidTimeMs(run.runId)),
+    run_started_at: formatInstant(run.scheduledAt),
     function_id: run.functionId,
     function_version: run.functionVersion,
     environment_id: run.envId,

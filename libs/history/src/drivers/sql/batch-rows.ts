@@ -86,7 +86,7 @@ function newestOutcomes(records: EventOutcomeRecord[]): Map<string, OutcomeRow> 
       event_id: eventId,
       function_id: functionId,
       kind: outcome.kind,
-      run_id: 'runId' in outcome ? outcome.runId : null,
+      run_id: 'runId' in outcome ? outcome.runId : 'bufferId' in outcome ? outcome.bufferId : null,
       message: 'message' in outcome ? storableText(outcome.message) : null,
       at,
     });

@@ -15,6 +15,14 @@ export function idsReceivedBetween(receivedAfter: EpochMs, receivedBefore: Epoch
   return { from: firstUlidOf(receivedAfter - STRAY_MS), until: firstUlidOf(receivedBefore + STRAY_MS + 1) };
 }
 
+/** Events wait for no longer to be handled: then the stream has dropped them. */
+const EVENT_AGE_MAX_MS = 7 * 86_400_000;
+
+/** Below these are no IDs of runs scheduled from `from` on, and none above of those before `until`: their time is that of their event. */
+export function runIdsScheduledBetween(from: EpochMs, until: EpochMs): { from: string; until: string } {
+  return { from: firstUlidOf(from - EVENT_AGE_MAX_MS), until: firstUlidOf(until + STRAY_MS) };
+}
+
 const ULID_MS_MAX = 2 ** 48 - 1;
 
 export function firstUlidOf(at: EpochMs): string {
@@ -58,5 +66,8 @@ function readOutcome({ kind, run_id, message }: OutcomeRow): EventOutcome {
       return { kind, message: message ?? '' };
     case 'rate_limited':
       return { kind };
+    case 'debounced':
+    case 'batched':
+      return { kind, bufferId: run_id ?? '' };
   }
 }

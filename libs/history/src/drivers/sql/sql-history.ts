@@ -12,7 +12,7 @@ import type {
   UnfinishedRuns,
 } from '../../history.ts';
 import { deleteEvents, deleteRuns, deleteSpans } from './delete-old.ts';
-import { eventOfRow, outcomeOfRow } from './event-rows.ts';
+import { eventOfRow, outcomeOfRow, runIdsScheduledBetween } from './event-rows.ts';
 import { listEventRows, type EventsQuery } from './list-events.ts';
 import { listUnfinishedRuns, type UnfinishedRunsQuery } from './list-unfinished-runs.ts';
 import { recordBatch } from './record-batch.ts';
@@ -81,18 +81,21 @@ export class SqlHistory implements History {
   async listRunsOfFunction(query: {
     functionId: FunctionId;
     statuses: RunStatus[];
-    from: RunId;
-    until: RunId;
+    scheduledFrom: EpochMs;
+    scheduledUntil: EpochMs;
     cursor?: RunId;
     runsMax: number;
   }): Promise<RunHistory[]> {
-    const { functionId, statuses, from, until, cursor, runsMax } = query;
+    const { functionId, statuses, scheduledFrom, scheduledUntil, cursor, runsMax } = query;
+    const ids = runIdsScheduledBetween(scheduledFrom, scheduledUntil);
     const rows = await this.#db
       .selectFrom('runs')
       .selectAll()
       .where('function_id', '=', functionId)
-      .where('run_id', '>=', from)
-      .where('run_id', '<', until)
+      .where('run_id', '>=', ids.from)
+      .where('run_id', '<', ids.until)
+      .where('scheduled_at', '>=', scheduledFrom)
+      .where('scheduled_at', '<', scheduledUntil)
       .$if(cursor !== undefined, (select) => select.where('run_id', '>', cursor ?? ''))
       .where('status', 'in', statuses)
       .orderBy('run_id')

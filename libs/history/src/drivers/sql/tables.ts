@@ -1,5 +1,7 @@
 import type { RunStatus, SkipReason } from '@perdure/domain';
 
+import type { EventOutcome } from '../../history.ts';
+
 /**
  * Instants are milliseconds of the epoch: what everything else computes with, exact in both drivers, and free of the
  * session's time zone. JSON columns are read as the text that was stored.
@@ -38,7 +40,8 @@ export interface EventRow {
 export interface OutcomeRow {
   event_id: string;
   function_id: string;
-  kind: 'duplicate' | 'idempotent' | 'rate_limited' | 'expression_error' | 'schedule_failed';
+  kind: EventOutcome['kind'];
+  /** Of an event that was buffered: the buffer's ID. */
   run_id: string | null;
   message: string | null;
   at: number;
