@@ -23,7 +23,6 @@ export {
   type FunctionControl,
   type FunctionLimits,
   type JobWait,
-  type JobWait,
   type ListRunsArgs,
   type RunsPage,
   type LeaseStore,
@@ -49,6 +48,5 @@ export {
   type StoreInspection,
   type StoreUpkeep,
   type WaitingPause,
-  type WaitReason,
   type WaitReason,
 } from './store.ts';
