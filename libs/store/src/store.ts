@@ -46,7 +46,8 @@ export interface Store
  * Where an event waits with others before there is a run (execution.md 4.5, 4.6). Events of one function with the same `key`
  * share an open buffer. `kind` debounce: the latest event (by its own time `eventAt`; of equals the later arrival) is kept, the
  * buffer closes when none came for `periodMs`, at most `timeoutMs` after the first. batch: all are kept in order of
- * arrival; the buffer closes with `eventsMax` of them, with `bytesMax` of events, or `timeoutMs` after the first.
+ * arrival; the buffer closes with `eventsMax` of them, with `bytesMax` of events, or `timeoutMs` after the first. An event that comes
+ * when the time of the buffer is up opens another one, whether or not the timer has fired.
  */
 export type BufferSpec =
   | { kind: 'debounce'; key: string; periodMs: number; timeoutMs?: number; eventAt: EpochMs }
@@ -84,11 +85,6 @@ export interface ScheduleArgs {
   envId: EnvId;
   appId: AppId;
   functionVersion: number;
-  /**
-   * What led to the run, by a name of its own for each function: a skip is remembered by it, so that handling an event again
-   * skips no second run. Absent: by the run's ID.
-   */
-  cause?: string;
   /** The trigger's identity (event ID, batch, cron instant): one run a function within `IDEMPOTENCY_MS`. */
   dedupKey: string;
   /** Value of the function's idempotency expression. */
@@ -131,13 +127,16 @@ export interface ScheduleArgs {
 export type ScheduleResult =
   /** Also the answer to a repeat with the same `runId`. */
   | { kind: 'created'; runId: RunId; cancelled?: RunId }
-  /** Another live run holds the dedup key. */
+  /** Another live run holds the dedup key, or a live run of another event has the ID. */
   | { kind: 'exists'; runId: RunId }
   /** A run that has ended held the dedup or idempotency key less than 24 h ago, or one holds the idempotency key. */
   | { kind: 'duplicate'; runId: RunId; by: 'event' | 'idempotency' }
   | { kind: 'rate-limited'; retryAt: EpochMs }
   | { kind: 'skipped'; reason: SkipReason; holder?: RunId }
-  /** Also the answer to a repeat with the same `runId`. `opened`: it is the first in its buffer: its end is a new instant to wake at. `closed`: it filled it. */
+  /**
+   * `opened`: it is the first in its buffer: its end is a new instant to wake at. `closed`: it filled it. A repeat with the same `runId`
+   * is answered as the first call was.
+   */
   | { kind: 'buffered'; bufferId: RunId; opened: boolean; closed: boolean };
 
 /** A live run, as stored. Ended runs are not in the store. */
@@ -604,6 +603,8 @@ export interface StoreCounts {
   leased: number;
   parkedLanes: number;
   pauses: number;
+  /** Those that are open. */
+  buffers: number;
   outbox: number;
 }
 
@@ -619,7 +620,7 @@ export interface ListRunsArgs {
 
 export interface RunsPage {
   /** Those of the function, in the order of their creation. */
-  runs: { runId: RunId; events: string }[];
+  runs: { runId: RunId; scheduledAt: EpochMs; events: string }[];
   after: number;
   /** There are no more so far; runs that are created later come behind `after`. */
   isLast: boolean;
@@ -679,7 +680,10 @@ export interface StoreInspection {
    * first. Reading changes nothing.
    */
   queueDepths(args: { after: number; lanesMax: number }): Promise<QueueDepthsPage>;
-  /** What each job of a live run waits for; undefined when there is no such run. Reading changes nothing. */
+  /**
+   * What each job of a live run waits for, of up to 1,000; undefined when there is no such run. Keys that the store shortened
+   * (`ConstraintKeys` of more than 128 characters, or unusual ones) are told so. Reading changes nothing.
+   */
   explainRun(runId: RunId): Promise<JobWait[] | undefined>;
   /**
    * One page of a check of all that is stored, a bounded number of entries in one atomic look, while the store is in use: each

@@ -1,4 +1,4 @@
-import { type EpochMs, type FunctionDefinition, type JsonObject, ulidTimeMs } from '@perdure/domain';
+import { type EpochMs, type FunctionDefinition, type JsonObject } from '@perdure/domain';
 import { compileExpression, evaluateBoolean, type Expression } from '@perdure/expressions';
 import type { Sweep } from '@perdure/history';
 import type { RunsPage, Store } from '@perdure/store';
@@ -12,7 +12,7 @@ const LATE_MS = 5_000;
 /** How often it is looked for them. */
 const LATE_LOOK_MS = 500;
 
-/** Which runs of the function are cancelled (http-api.md 2.5). Bounds are of the time in the run's ID. */
+/** Which runs of the function are cancelled (http-api.md 2.5). Bounds are of the time of scheduling. */
 export interface CancellationSpec {
   startedAfter?: EpochMs;
   startedBefore: EpochMs;
@@ -89,7 +89,7 @@ async function cancelPage(
     runsMax: RUNS_MAX,
     withEvents: spec.if !== undefined,
   });
-  const inTime = page.runs.filter(({ runId }) => isWithin(spec, ulidTimeMs(runId)));
+  const inTime = page.runs.filter(({ scheduledAt }) => isWithin(spec, scheduledAt));
   const choices = chooseRuns(spec, inTime, ports.clock.now());
   const results = await Promise.all(
     choices.chosen.map((runId) => cell.finalize({ runId, status: 'Cancelled', reason: `cancellation:${sweep.id}` })),

@@ -128,7 +128,6 @@ function planRerun(
     singleton: _singleton,
     idempotencyKey: _idempotencyKey,
     correlationId: _correlationId,
-    cause: _cause,
     ...args
   } = planRun({ fn, event, delivered: first, eventsJson: canonicalJson(delivered), runId, now });
   const { batchId, eventIds } = original;

@@ -48,7 +48,6 @@ export function planRun(input: PlanRunInput): ScheduleArgs {
     envId: fn.envId,
     appId: fn.appId,
     functionVersion: fn.version,
-    cause: hash(fn.id, event.internalId, String(event.receivedAt)),
     dedupKey: hash(event.id ?? event.internalId),
     ...(idempotency?.kind === 'key' && { idempotencyKey: hash(flow.idempotency ?? '', idempotency.key) }),
     ...(flow.rateLimit &&

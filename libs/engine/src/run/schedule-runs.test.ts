@@ -1,6 +1,8 @@
-import { INTERNAL_EVENTS } from '@perdure/domain';
+import { type Event, INTERNAL_EVENTS } from '@perdure/domain';
+import type { Store } from '@perdure/store';
 import { aFunction, anEvent } from '@perdure/testing';
 import { expect, test } from 'vitest';
+import { cancelRuns } from '../control/cancel-runs.ts';
 import { handleEvent } from '../event/handle-event.ts';
 import { openEmbeddedPorts } from '../test/embedded-ports.ts';
 
@@ -41,4 +43,59 @@ test('what is made for one function starts no other, whatever that listens to', 
   const { runs } = await cell.listRuns({ functionId: another.id, after: 0, runsMax: 10, withEvents: false });
   expect(runs).toEqual([]);
   expect(await cell.counts()).toMatchObject({ runs: 2 });
+});
+
+/** IDs of the runs that there are of a function, in the order of their creation. */
+async function runIds(cell: Store, functionId: string = aFunction().id): Promise<string[]> {
+  const { runs } = await cell.listRuns({ functionId, after: 0, runsMax: 100, withEvents: false });
+  return runs.map(({ runId }) => runId);
+}
+
+test('an event that is handled again after the store lost everything has the runs that it had', async () => {
+  const events = [anEvent(), anEvent(), anEvent({ id: 'mine' })];
+  const handle = async () => {
+    const { ports, cell, register } = await openEmbeddedPorts();
+    await register(aFunction(), aFunction(another));
+    for (const event of [...events, ...events]) await handleEvent(ports, event);
+    return [await runIds(cell), await runIds(cell, another.id)];
+  };
+
+  const [before, after] = [await handle(), await handle()];
+
+  expect(after).toEqual(before);
+  expect(new Set(after.flat()).size).toBe(6);
+  expect(after[0]).toEqual(after[0]?.toSorted());
+});
+
+test('an event handled again has no outcome; another one of the same user ID is a duplicate, of a run live or ended', async () => {
+  const { ports, cell, register } = await openEmbeddedPorts();
+  await register(aFunction());
+  const event = anEvent({ id: 'mine' });
+  await handleEvent(ports, event);
+  const [runId = ''] = await runIds(cell);
+  const kinds = async (of: Event) => (await handleEvent(ports, of)).outcomes.map(({ outcome }) => outcome);
+
+  expect([await kinds(event), await kinds(anEvent({ id: 'mine' }))]).toEqual([[], [{ kind: 'duplicate', runId }]]);
+  await cell.finalize({ runId, status: 'Cancelled' });
+  expect([await kinds(event), await kinds(anEvent({ id: 'mine' }))]).toEqual([[], [{ kind: 'duplicate', runId }]]);
+
+  expect(await runIds(cell)).toEqual([]);
+});
+
+test('a run of an event that was handled late is cancelled with those that were scheduled when it was', async () => {
+  const { ports, cell, clock, register } = await openEmbeddedPorts();
+  await register(aFunction());
+  const old = anEvent();
+  await clock.advanceBy(3_600_000);
+  await handleEvent(ports, old);
+  const now = clock.now();
+  const cancel = (startedBefore: number) =>
+    cancelRuns(ports, {
+      ...{ id: 's', envId: 'env', kind: 'cancellation', functionId: aFunction().id, state: 'open', createdAt: now },
+      ...{ seen: 0, done: 0, failed: 0, spec: JSON.stringify({ startedBefore }) },
+    });
+
+  expect(await cancel(now)).toMatchObject({ seen: 0, done: 0 });
+  expect(await runIds(cell)).toHaveLength(1);
+  expect(await cancel(now + 1)).toMatchObject({ seen: 1, done: 1 });
 });

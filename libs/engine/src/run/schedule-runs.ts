@@ -5,7 +5,6 @@ import {
   type FunctionDefinition,
   INTERNAL_EVENTS,
   type JsonObject,
-  runIdInCell,
 } from '@perdure/domain';
 import { evaluateBoolean } from '@perdure/expressions';
 import type { EventOutcome, EventOutcomeRecord } from '@perdure/history';
@@ -17,6 +16,7 @@ import { functionNotFound } from '../job/plan-op.ts';
 import type { Ports } from '../ports.ts';
 import { notInvokedMemo } from '../wait/invoke-memo.ts';
 import { planRun, type PlanRunInput } from './plan-run.ts';
+import { runIdOf } from './run-id-of.ts';
 
 /** What one event led to. */
 export interface Scheduled {
@@ -27,8 +27,8 @@ export interface Scheduled {
 }
 
 /**
- * Starts what one event starts: a run of each matching function (execution.md 2.2 to 2.6). Safe to repeat: functions
- * that were served before answer with the run they have.
+ * Starts what one event starts: a run of each matching function (execution.md 2.2 to 2.6). Safe to repeat: runs
+ * have IDs derived from event and function, by which the store recognises them, and a store that lost one gets it back.
  *
  * `onlyCell`: leave functions of other cells alone, for a cell that lost something.
  *
@@ -51,7 +51,7 @@ export async function scheduleRuns(
   const cells = fns.map((fn) => index.cellOf(fn.id));
   const outcomes = await Promise.all(
     fns.map(async (fn, i) => {
-      const runId = runIdInCell(ports.ids.ulid(now), cells[i] ?? 0);
+      const runId = runIdOf(event, fn.id, cells[i] ?? 0);
       const result = await schedule(ports, { fn, event, delivered, eventsJson, runId, now });
       await answerUninvoked(ports, event, fn, result);
       return outcomeOf(result);
@@ -135,9 +135,11 @@ function record(
 function outcomeOf(result: ScheduleResult): EventOutcome | undefined {
   switch (result.kind) {
     case 'created':
-    case 'exists':
     case 'skipped':
       return undefined; // The run's own row tells.
+    case 'exists':
+      // Of another event: the same event again is answered as at first.
+      return { kind: 'duplicate', runId: result.runId };
     case 'duplicate':
       return { kind: result.by === 'event' ? 'duplicate' : 'idempotent', runId: result.runId };
     case 'rate-limited':

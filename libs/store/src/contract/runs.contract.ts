@@ -17,7 +17,8 @@ export function describeRuns(open: OpenStore): void {
         play.store.listRuns({ functionId: 'fn-1', after, runsMax: 2, withEvents });
 
       const page = await play.withoutTrace(() => list(0, true));
-      expect(page).toMatchObject({ runs: [{ runId: first, events: '[{"name":"first"}]' }], isLast: false });
+      const scheduledAt = play.clock.now();
+      expect(page).toMatchObject({ runs: [{ runId: first, scheduledAt, events: '[{"name":"first"}]' }], isLast: false });
       const last = await list(page.after);
       expect(last).toMatchObject({ runs: [{ runId: second, events: '' }], isLast: true });
 

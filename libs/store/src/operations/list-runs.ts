@@ -13,7 +13,7 @@ export interface ListRunsArgs {
 }
 
 export interface RunsPage {
-  runs: { runId: string; events: string }[];
+  runs: { runId: string; scheduledAt: number; events: string }[];
   /** Where the next page begins. */
   after: number;
   /** No run was created after the last one looked at, so far. */
@@ -22,7 +22,7 @@ export interface RunsPage {
 
 /**
  * Live runs of one function in the order of their creation, a page at a time; changes nothing. A run that is created after
- * the last page comes in a page after it. One command a run looked at, 2 for those of the function.
+ * the last page comes in a page after it. One command a run looked at, 2 or 3 for those of the function.
  */
 export function listRuns(tx: Tx, _now: number, args: ListRunsArgs): RunsPage {
   const looksMax = Math.min(args.looksMax, LIST_RUNS_LOOKS_MAX);
@@ -36,7 +36,8 @@ export function listRuns(tx: Tx, _now: number, args: ListRunsArgs): RunsPage {
         page.isLast = false;
         return page;
       }
-      page.runs.push({ runId, events: args.withEvents ? (tx.get(eventsKey(runId)) ?? '') : '' });
+      const scheduledAt = int(tx.hget(runKey(runId), 'sched'));
+      page.runs.push({ runId, scheduledAt, events: args.withEvents ? (tx.get(eventsKey(runId)) ?? '') : '' });
     }
     page.after = seq;
   }
