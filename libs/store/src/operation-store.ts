@@ -1,7 +1,9 @@
 import { assertNever } from '@perdure/domain';
 import { checkHash, checkRunId, encodeAnchor, encodeName } from './name-encoding.ts';
+import type { BufferArgs } from './operations/buffers.ts';
 import { ABORTED } from './operations/defer.ts';
 import type { JobView, StateView } from './operations/dispatch.ts';
+import type { JobWaitView } from './operations/explain-run.ts';
 import { findBrokenInvariants } from './invariants/find-broken-invariants.ts';
 import type { OperationArgs, OperationName, OperationResult } from './operations/index.ts';
 import type { Anchor, NewPause } from './operations/pauses.ts';
@@ -9,21 +11,25 @@ import type { OutboxView } from './operations/read-outbox.ts';
 import type {
   AdvanceArgs,
   AdvanceResult,
+  BufferSpec,
   CheckpointArgs,
   ClaimArgs,
   ClaimedJob,
   ClaimResult,
+  ClosedBuffer,
   ConsumeResult,
   DeferArgs,
   DeferResult,
   Duty,
   FinalizeArgs,
   FunctionLimits,
+  JobWait,
   ListRunsArgs,
   OutboxEntry,
   PauseSpec,
   QueueDepthsPage,
   ReconcileResult,
+  RekeyStore,
   RunJob,
   RunRecord,
   RunsPage,
@@ -66,7 +72,7 @@ export class OperationStore implements Store {
 
   schedule(args: ScheduleArgs): Promise<ScheduleResult> {
     checkRunId(args.runId);
-    const { idempotencyKey, rateLimit, singleton, keys, cancelOn, notBefore, steps, cause, ...rest } = args;
+    const { idempotencyKey, rateLimit, singleton, keys, cancelOn, notBefore, steps, buffer, ...rest } = args;
     return this.#driver.run('schedule', {
       ...rest,
       notBefore: Math.ceil(notBefore),
@@ -78,7 +84,7 @@ export class OperationStore implements Store {
       ...(singleton && { singleton: { ...singleton, key: encodeName(singleton.key) } }),
       ...(cancelOn && { cancelOn: cancelOn.map(toNewPause) }),
       ...(steps && { steps: steps.map(withBytes) }),
-      ...(cause !== undefined && { cause: encodeName(cause) }),
+      ...(buffer && { buffer: toBuffer(args, buffer) }),
     });
   }
 
@@ -234,6 +240,22 @@ export class OperationStore implements Store {
     await this.#driver.run('setFunctionState', { functionId, state });
   }
 
+  async findRekeys(): ReturnType<RekeyStore['findRekeys']> {
+    return asArray(await this.#driver.run('findRekeys', undefined));
+  }
+
+  async rekey({ runs, ...page }: Parameters<RekeyStore['rekey']>[0]): ReturnType<RekeyStore['rekey']> {
+    const keyed = runs.map(({ runId, keys }) => ({ runId, keys: encodeConstraints(keys) }));
+    let isDone = false;
+    while (!isDone) {
+      const result = await this.#driver.run('rekey', { ...page, runs: keyed });
+      if (result.kind === 'outdated') return 'outdated';
+      isDone = result.runs === keyed.length;
+      keyed.splice(0, result.runs);
+    }
+    return 'moved';
+  }
+
   // -------------------------------------------------------------------------------------------------------- outbox
 
   async readOutbox(entriesMax: number): Promise<OutboxEntry[]> {
@@ -283,6 +305,16 @@ export class OperationStore implements Store {
     return job ? toRunJob(jobId, job.fields) : undefined;
   }
 
+  async explainRun(runId: string): Promise<JobWait[] | undefined> {
+    const waits = await this.#driver.run('explainRun', { runId });
+    return waits ? asArray(waits).map(toJobWait).toSorted((a, b) => (a.jobId < b.jobId ? -1 : 1)) : undefined;
+  }
+
+  async audit(args: { cursor?: string; entriesMax: number }): Promise<{ problems: string[]; cursor?: string }> {
+    const page = await this.#driver.run('audit', args);
+    return { ...page, problems: asArray(page.problems) };
+  }
+
   async listRuns(args: ListRunsArgs): Promise<RunsPage> {
     const { after, isLast, runs } = await this.#driver.run('listRuns', {
       functionId: args.functionId,
@@ -326,6 +358,21 @@ function encodeConstraints(keys: ScheduleArgs['keys']): { throttle?: string; key
     ...(keys.throttle !== undefined && { throttle: encodeName(keys.throttle) }),
     ...(keys.keyed && { keyed: keys.keyed.map((key) => (key === '' ? '' : encodeName(key))) }),
     ...(keys.run !== undefined && { run: encodeName(keys.run) }),
+  };
+}
+
+function toBuffer({ meta, correlationId = '' }: ScheduleArgs, buffer: BufferSpec): BufferArgs {
+  const sizes = { metaBytes: Buffer.byteLength(meta), callerBytes: Buffer.byteLength(correlationId) };
+  const key = encodeName(buffer.key);
+  if (buffer.kind === 'batch') return { ...buffer, ...sizes, key, timeoutMs: Math.ceil(buffer.timeoutMs) };
+  const { timeoutMs, ...debounce } = buffer;
+  return {
+    ...debounce,
+    ...sizes,
+    key,
+    periodMs: Math.ceil(buffer.periodMs),
+    eventAt: Math.floor(buffer.eventAt),
+    ...(timeoutMs !== undefined && { timeoutMs: Math.ceil(timeoutMs) }),
   };
 }
 
@@ -422,6 +469,12 @@ function toRunJob(jobId: string, fields: Readonly<Record<string, string>>): RunJ
   };
 }
 
+function toJobWait({ jobId, fields, waitsFor, ahead }: JobWaitView): JobWait {
+  const job = toRunJob(jobId, fields);
+  if (waitsFor.kind !== 'capacity') return { ...job, waitsFor, ahead };
+  return { ...job, waitsFor: { ...waitsFor, holders: asArray(waitsFor.holders) }, ahead };
+}
+
 function toRun(runId: string, record: Readonly<Record<string, string>>): RunRecord {
   const int = (name: string): number => Number(record[name] || 0);
   return {
@@ -449,7 +502,23 @@ function toScheduledRun(runId: string, record: Readonly<Record<string, string>>)
   return { ...run, status: 'Scheduled', requestVersion: -1, forcePlan: false, stepCount: 0, stateBytes: 0 };
 }
 
-function toOutboxEntry({ seq, entry, run, events, steps, stack, defers }: OutboxView): OutboxEntry {
+function toClosedBuffer(entry: Readonly<Record<string, string>>, stored: [string, string][]): ClosedBuffer {
+  const fields = new Map(stored);
+  const each = <Item>(count: string | undefined, item: (index: number) => Item): Item[] =>
+    Array.from({ length: Number(count || 0) }, (_, index) => item(index));
+  return {
+    bufferId: entry['buf'] ?? '',
+    functionId: entry['fn'] ?? '',
+    kind: entry['bk'] === 'batch' ? 'batch' : 'debounce',
+    items: each(entry['n'], (index) => ({
+      events: fields.get(`e${index}`) ?? '',
+      meta: fields.get(`m${index}`) ?? '',
+    })),
+    callers: each(entry['nc'], (index) => fields.get(`c${index}`) ?? ''),
+  };
+}
+
+function toOutboxEntry({ seq, entry, run, events, steps, stack, defers, items }: OutboxView): OutboxEntry {
   const at = Number(entry['at']);
   const runId = entry['run'] ?? '';
   switch (entry['kind']) {
@@ -481,6 +550,8 @@ function toOutboxEntry({ seq, entry, run, events, steps, stack, defers }: Outbox
         ...(defers && { defers: defersOf(defers) }),
         publishesEnd: run['pub'] === '1',
       };
+    case 'buffer-closed':
+      return { seq, at, kind: 'buffer-closed', buffer: toClosedBuffer(entry, items ?? []) };
     default:
       return { seq, at, kind: 'event', event: { eventId: entry['id'] ?? '', body: entry['body'] ?? '' } };
   }

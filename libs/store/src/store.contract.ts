@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { describeBuffers } from './contract/buffers.contract.ts';
 import { describeDefers } from './contract/defers.contract.ts';
 import { describeDiscovery } from './contract/discovery.contract.ts';
 import { describeHousekeeping } from './contract/housekeeping.contract.ts';
@@ -17,6 +18,7 @@ const STORIES = 60;
 export function describeStore(name: string, open: OpenStore): void {
   describe(`store ${name}`, () => {
     describeSchedule(open);
+    describeBuffers(open);
     describeRuns(open);
     describeJobs(open);
     describeDiscovery(open);

@@ -17,7 +17,7 @@ import { SignalRoutes } from './route-signals.ts';
  * account to every cell. What is done cell by cell (claims, the outbox, upkeep) is done through `cells`.
  */
 export interface StoreCells
-  extends RunStore, LeaseStore, PauseStore, FunctionControl, Pick<StoreInspection, 'findRunJobs' | 'findJob'> {
+  extends RunStore, LeaseStore, PauseStore, FunctionControl, Pick<StoreInspection, 'explainRun' | 'findRunJobs' | 'findJob'> {
   /** By number; at least one. */
   readonly cells: readonly Store[];
   cellOf(runId: string): Store;
@@ -75,6 +75,7 @@ class RoutedCells implements StoreCells {
   defer: LeaseStore['defer'] = (args) => this.cellOf(args.runId).defer(args);
   retry: LeaseStore['retry'] = (args) => this.#cellOfJob(args.lease.jobId).retry(args);
 
+  explainRun: StoreInspection['explainRun'] = (runId) => this.cellOf(runId).explainRun(runId);
   findRunJobs: StoreInspection['findRunJobs'] = (runId) => this.cellOf(runId).findRunJobs(runId);
   findJob: StoreInspection['findJob'] = (jobId) => this.#cellOfJob(jobId).findJob(jobId);
 
@@ -125,6 +126,7 @@ class RoutedCells implements StoreCells {
       leased: sum('leased'),
       parkedLanes: sum('parkedLanes'),
       pauses: sum('pauses'),
+      buffers: sum('buffers'),
       outbox: sum('outbox'),
     };
   }

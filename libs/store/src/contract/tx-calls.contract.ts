@@ -55,6 +55,7 @@ export function aTxCall(): fc.Arbitrary<TxCall> {
     call('zrem', 'z', { member: names }),
     call('zscore', 'z', { member: names }),
     call('zcard', 'z'),
+    call('zrank', 'z', { member: names }),
     call('zfirst', 'z', { max }),
     call('zupto', 'z', { score: scores, max }),
     call('zafter', 'z', { score: scores, max }),

@@ -8,7 +8,7 @@ import type { Tx } from '../operations/tx.ts';
 import { aTxCall, canonicalAnswer } from './tx-calls.contract.ts';
 
 /** An empty `Tx` of its own, and what it holds in the form of `Store.dump`. */
-export type OpenTx = () => { tx: Tx; dump(): Record<string, unknown> };
+export type OpenTx = () => { tx: Tx; dump: () => Record<string, unknown> };
 
 /** The commands of `Tx` mean the same as in the embedded driver: random sequences get the same answers and leave the same. */
 export function describeTx(name: string, open: OpenTx): void {

@@ -1,3 +1,4 @@
+import { checkBuffers } from './buffers.ts';
 import { checkJobs } from './jobs.ts';
 import { checkLanes } from './lanes.ts';
 import { checkPauses } from './pauses.ts';
@@ -12,6 +13,7 @@ export function findBrokenInvariants(dump: Readonly<Record<string, unknown>>): s
   checkJobs(store, findings);
   checkLanes(store, findings);
   checkPauses(store, findings);
+  checkBuffers(store, findings);
   checkOutbox(store, findings);
   checkExpiries(store, findings);
   return findings.sentences;

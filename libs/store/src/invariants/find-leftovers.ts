@@ -1,7 +1,7 @@
 import { Snapshot } from './snapshot.ts';
 
 /** What stays: the counters of the cell itself, the limits of functions and accounts, who does what. */
-const LASTING = ['sys', 'fn', 'fns', 'acct', 'duty', 'cron', 'exp'];
+const LASTING = ['sys', 'fn', 'fns', 'rekeys', 'acct', 'duty', 'cron', 'exp'];
 /** What stays for a while: dedup and idempotency keys, skipped runs, buckets, records of workers, lanes and signals. */
 const EXPIRING = ['idem', 'idk', 'skip', 'gcra', 'rl', 'wk', 'li', 'rsv'];
 

@@ -33,6 +33,14 @@ export const LANE_JOBS_CHECKED_MAX = 100;
 export const DEPTH_LANES_MAX = 1000;
 /** Live runs that one page of a list looks at. */
 export const LIST_RUNS_LOOKS_MAX = 1000;
+/** Jobs that one operation moves to the lanes of other keys. */
+export const REKEY_JOBS_MAX = 500;
+/** Functions whose runs are to be keyed anew, answered by one look. */
+export const REKEYS_MAX = 1000;
+/** Jobs of a run, runs that hold a counter, and holders looked at for them, when it is explained what the run waits for. */
+export const EXPLAIN_JOBS_MAX = 1000;
+export const EXPLAIN_RUNS_MAX = 10;
+export const EXPLAIN_HOLDERS_MAX = 100;
 /** Pauses answered by one look-up. */
 export const FIND_PAUSES_MAX = 1000;
 

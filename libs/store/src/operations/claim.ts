@@ -240,7 +240,7 @@ function visitLane(op: Op, grants: Grants, visit: Visit): void {
     return;
   }
   let room = Math.min(accountRoom, functionRoom, grants.args.jobsMax - grants.jobs.length, QUANTUM);
-  const rate = throttleRate(visit);
+  const rate = throttleRate(visit.lane, visit.fn);
   const bucket = throttleKey(field(visit.lane, 'thr'));
   const tat = rate === undefined ? 0 : int(op.tx.get(bucket));
   if (rate !== undefined) {
@@ -278,10 +278,10 @@ function saveVisit(op: Op, visit: Visit): void {
 }
 
 /** Undefined when the lane's starts are not throttled. */
-function throttleRate(visit: Visit): Rate | undefined {
-  if (!isSet(visit.lane, 'thr') || !isSet(visit.fn, 'thl')) return undefined;
-  const limit = intField(visit.fn, 'thl');
-  return rateOf(limit, intField(visit.fn, 'thp'), limit + intField(visit.fn, 'thb'));
+export function throttleRate(lane: Doc, fn: Doc): Rate | undefined {
+  if (!isSet(lane, 'thr') || !isSet(fn, 'thl')) return undefined;
+  const limit = intField(fn, 'thl');
+  return rateOf(limit, intField(fn, 'thp'), limit + intField(fn, 'thb'));
 }
 
 function takeTokens(op: Op, bucket: string, tat: number): void {

@@ -8,13 +8,15 @@ import { moveCronCursor } from './cron-cursor.ts';
 import { defer } from './defer.ts';
 import { dropDuty, takeDuty } from './duties.ts';
 import { expireLeases } from './expire-leases.ts';
+import { explainRun } from './explain-run.ts';
 import { extend } from './extend.ts';
 import { finalize } from './finalize.ts';
 import { findPausePaths, findPauses } from './find-pauses.ts';
 import { counts, findJob, findRun, findRunJobs, findRunState } from './inspect.ts';
 import { queueDepths } from './queue-depths.ts';
 import { ackOutbox, readOutbox } from './read-outbox.ts';
-import { reconcile } from './reconcile.ts';
+import { audit, reconcile } from './reconcile.ts';
+import { findRekeys, rekey } from './rekey.ts';
 import { retry } from './retry.ts';
 import { schedule } from './schedule.ts';
 import { findSignal, findWait, releaseSignal, reserveSignal } from './signals.ts';
@@ -37,6 +39,8 @@ export const operations = {
   setFunction,
   setAccountConcurrency,
   setFunctionState,
+  findRekeys,
+  rekey,
   readOutbox,
   ackOutbox,
   findRun,
@@ -45,6 +49,7 @@ export const operations = {
   findJob,
   listRuns,
   counts,
+  explainRun,
   queueDepths,
   collectGarbage,
   expireLeases,
@@ -52,6 +57,7 @@ export const operations = {
   dropDuty,
   moveCronCursor,
   reconcile,
+  audit,
   reserveSignal,
   releaseSignal,
   findSignal,

@@ -1,7 +1,7 @@
 import { DEPTH_LANES_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { viewRun, viewState, type RunView, type StateView } from './dispatch.ts';
 import { openDoc } from './docs.ts';
-import { DUE, jobKey, laneJobsKey, LANES, LEASES, PARKED, PAUSES, runJobsKey, runKey, RUNS, SYS } from './keys.ts';
+import { BUFFERS, DUE, jobKey, laneJobsKey, LANES, LEASES, PARKED, PAUSES, runJobsKey, runKey, RUNS, SYS } from './keys.ts';
 import { int } from './numbers.ts';
 import { startOp } from './op.ts';
 import type { Tx } from './tx.ts';
@@ -51,21 +51,24 @@ export interface CountsView {
   leased: number;
   parkedLanes: number;
   pauses: number;
+  buffers: number;
   outbox: number;
 }
 
 /** Ready jobs are those of the oldest lanes where there are very many: `queueDepths` reads all. One command a lane. */
 export function counts(tx: Tx, _now: number): CountsView {
+  const buffers = tx.zcard(BUFFERS);
   const sys = tx.hgetall(SYS) ?? {};
   let ready = 0;
   for (const [laneId] of tx.zfirst(LANES, DEPTH_LANES_MAX)) ready += tx.zcard(laneJobsKey(laneId));
   return {
     runs: tx.zcard(RUNS),
-    delayed: tx.zcard(DUE),
+    delayed: Math.max(0, tx.zcard(DUE) - buffers),
     ready,
     leased: tx.zcard(LEASES),
     parkedLanes: tx.zcard(PARKED),
     pauses: tx.zcard(PAUSES),
+    buffers,
     outbox: int(sys['obseq']) - int(sys['obhead']),
   };
 }

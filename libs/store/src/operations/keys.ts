@@ -6,8 +6,9 @@
  * |---|---|---|
  * | sys | document | `vt` virtual time of accounts; `seq` of pauses and lanes, `wseq` of waiters; `obhead obseq` of the outbox |
  * | runs, pauses, lanes, fns | sorted sets | live runs, pauses, records of lanes, functions, by when they were created: counts, and what `reconcile` pages through |
+ * | rekeys | sorted set | functions of which runs may stand under keys of other expressions, by how far `runs` has been gone through |
  * | acct | document | `lim`, `pass`, `vt` of its functions, `par` parked, `low` |
- * | fn | document | limits, `state`, `pass`, `pc ps` passes of its classes, `vtC vtS` of their lanes, `par`, `low` a limit was lowered |
+ * | fn | document | limits, `state`, `pass`, `pc ps` passes of its classes, `vtC vtS` of their lanes, `par`, `low` a limit was lowered, `kid` expressions of its keys, `odd` last run scheduled by others |
  * | back | set | unstarted runs of a function that has a limit for them |
  * | acc, ar, fr | sorted sets | runnable accounts, functions of an account, lanes of a function's class, by pass |
  * | lane, li | sorted set, document | ready jobs by score; what the lane shares and where it stands |
@@ -16,13 +17,16 @@
  * | parked | sorted set | `A|` account, `F|` function, `L|` lane to the instant at which it is looked at again |
  * | ctr, cw | set, sorted set | holders of a counter; lanes waiting for it, by since when |
  * | gcra, rl | string | throttle and rate limit buckets: TAT in microseconds |
- * | due, lease | sorted sets | delayed jobs by instant; leased jobs by end of lease |
+ * | due, lease | sorted sets | delayed jobs, and `B|` with entries of `buffers`, by instant; leased jobs by end of lease |
  * | run | document | record of a live run; all else of a run has keys that begin with it, and lies beside it on disk: |
  * | run…job | document | a job |
  * | run…ev st sk | string, map, list | events, memos, stack |
  * | run…jb pz pg pr dn | sets, map | jobs, pauses, pending group, steps that race beside it; finished jobs |
  * | run…df db | document, map | deferred runs: bytes of each, or that it was called off; what they are to get |
  * | run…end | document | record of an ended run until its outbox entry is acknowledged |
+ * | buffers | sorted set | `<ID of a buffer>|<its place>` of open buffers, by when they were opened. Place: function, kind and key |
+ * | bf | document | the buffer that is open at a place |
+ * | bi | map | what a buffer holds, open or closed, by its ID: events `e0`, `m0` their meta ..., callers `c0` ..., `z` it is closed |
  * | idem, idk, skip, sg | documents, string | dedup key; idempotency key; skipped run; holder of a singleton |
  * | pz | document | a pause |
  * | pzp | document | how the pauses on an event are found: `u` there are some without anchor, `p:` paths in use |
@@ -45,7 +49,9 @@ export const SYS = 'sys';
 export const RUNS = 'runs';
 export const PAUSES = 'pauses';
 export const LANES = 'lanes';
+export const BUFFERS = 'buffers';
 export const FUNCTIONS = 'fns';
+export const REKEYS = 'rekeys';
 export const RUNNABLE_ACCOUNTS = 'acc';
 export const PARKED = 'parked';
 export const DUE = 'due';
@@ -137,9 +143,14 @@ export function dedupKey(functionId: string, key: string): string {
 export function idempotencyKey(functionId: string, key: string): string {
   return 'idk|' + functionId + '|' + key;
 }
-/** By what caused the run, or by its ID. */
-export function skippedRunKey(cause: string): string {
-  return 'skip|' + cause;
+export function skippedRunKey(runId: string): string {
+  return 'skip|' + runId;
+}
+export function bufferKey(place: string): string {
+  return 'bf|' + place;
+}
+export function bufferItemsKey(bufferId: string): string {
+  return 'bi|' + bufferId;
 }
 export function singletonKey(functionId: string, key: string): string {
   return 'sg|' + functionId + '|' + key;

@@ -1,4 +1,5 @@
 import { PROMOTE_MAX } from './bounds.ts';
+import { fireBuffer, isBufferTimer } from './buffers.ts';
 import { changeInt, field, intField, isSet, openDoc, saveDoc, type Doc } from './docs.ts';
 import { endRun } from './end-run.ts';
 import { readyJob, removeDeadJob, removeJob } from './jobs.ts';
@@ -11,11 +12,14 @@ import { settleStep } from './save-step.ts';
 const SLEEP_MEMO = 'null';
 
 /**
- * Fires delayed jobs that are due, earliest first: calls become ready; sleeps, timeouts of pauses and of runs take their
- * effect here, so that no executor is needed for them.
+ * Fires what is due, earliest first: calls become ready; sleeps, timeouts of pauses and of runs take their effect here, so that
+ * no executor is needed for them; buffers close.
  */
 export function promote(op: Op): void {
-  for (const [jobId] of op.tx.zupto(DUE, op.now, PROMOTE_MAX)) fire(op, jobId);
+  for (const [entry] of op.tx.zupto(DUE, op.now, PROMOTE_MAX)) {
+    if (isBufferTimer(entry)) fireBuffer(op, entry);
+    else fire(op, entry);
+  }
 }
 
 function fire(op: Op, jobId: string): void {

@@ -1,6 +1,7 @@
 import { ANSWER_BYTES_MAX, OUTBOX_MAX } from './bounds.ts';
+import { dropItems } from './buffers.ts';
 import { dropTold } from './end-run.ts';
-import { deferBodiesKey, endedRunKey, eventsKey, outboxKey, runKey, stackKey, stepsKey, SYS } from './keys.ts';
+import { bufferItemsKey, deferBodiesKey, endedRunKey, eventsKey, outboxKey, runKey, stackKey, stepsKey, SYS } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import type { Tx } from './tx.ts';
 
@@ -16,6 +17,8 @@ export interface OutboxView {
   stack?: string[];
   /** Of an ended run: pairs [hash, body] of those that it deferred. */
   defers?: [string, string][];
+  /** Of a closed buffer: what it holds, as pairs [field, value]. */
+  items?: [string, string][];
 }
 
 export interface ReadOutboxArgs {
@@ -53,6 +56,7 @@ function passOver(tx: Tx, seq: number): void {
 /** Undefined when the run is lost. */
 function viewEntry(tx: Tx, seq: number, entry: Readonly<Record<string, string>>): OutboxView | undefined {
   if (entry['kind'] === 'run-skipped') return { seq, entry, run: entry, events: entry['events'] ?? '' };
+  if (entry['kind'] === 'buffer-closed') return viewBuffer(tx, seq, entry);
   if (entry['kind'] !== 'run-scheduled' && entry['kind'] !== 'run-ended') return { seq, entry, run: {}, events: '' };
   const runId = entry['run'] ?? '';
   const run = tx.hgetall(runKey(runId)) ?? tx.hgetall(endedRunKey(runId));
@@ -66,6 +70,12 @@ function viewEntry(tx: Tx, seq: number, entry: Readonly<Record<string, string>>)
   return view;
 }
 
+/** Undefined when its events are lost. */
+function viewBuffer(tx: Tx, seq: number, entry: Readonly<Record<string, string>>): OutboxView | undefined {
+  const key = bufferItemsKey(entry['buf'] ?? '');
+  return tx.mhas(key, 'e0') ? { seq, entry, run: {}, events: '', items: tx.mall(key) } : undefined;
+}
+
 export interface AckOutboxArgs {
   /** Of the last entry to drop, as it was read. */
   seq: number;
@@ -74,7 +84,7 @@ export interface AckOutboxArgs {
 
 /**
  * Drops entries up to and with the one that was read last, a bounded number: answers whether there are more. With the
- * entry of its end the last of a run goes.
+ * entry of its end the last of a run goes, with that of its closing what a buffer held.
  *
  * A store that has failed over may have lost that entry, and have given its number to another one that nobody has read:
  * an acknowledgement that comes from before then drops nothing.
@@ -85,7 +95,9 @@ export function ackOutbox(tx: Tx, now: number, args: AckOutboxArgs): boolean {
   const until = Math.min(args.seq, head + OUTBOX_MAX - 1);
   for (let seq = head; seq <= until; seq++) {
     const key = outboxKey(whole(seq));
-    if (tx.hget(key, 'kind') === 'run-ended') dropTold(tx, now, tx.hget(key, 'run') ?? '');
+    const kind = tx.hget(key, 'kind');
+    if (kind === 'run-ended') dropTold(tx, now, tx.hget(key, 'run') ?? '');
+    else if (kind === 'buffer-closed') dropItems(tx, tx.hget(key, 'buf') ?? '');
     tx.hdrop(key);
   }
   if (until >= head) tx.hset(SYS, { obhead: whole(until) });

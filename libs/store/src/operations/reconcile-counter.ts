@@ -4,7 +4,7 @@ import { field, isSet, openDoc } from './docs.ts';
 import { holderOf, requestCounters } from './jobs.ts';
 import { counterKey, jobKey, runIdOfJob, runJobsKey, runKey } from './keys.ts';
 import { unparkAccount, unparkFunction, wakeWaiter } from './lanes.ts';
-import { isFirstLook, type Repair } from './repair.ts';
+import { isFirstLook, mayRepair, type Repair } from './repair.ts';
 
 /** What a holder counts as: a counter that many lanes share comes with every page of them, and must not fill it. */
 const HOLDER_LOOK = 0.1;
@@ -15,7 +15,10 @@ export function reconcileCounter(repair: Repair, counter: string): void {
   const { op } = repair;
   for (const holder of op.tx.smembers(counterKey(counter), HOLDERS_CHECKED_MAX)) {
     repair.looks += HOLDER_LOOK;
-    if (!isInProgress(repair, counter, holder)) {
+    if (
+      !isInProgress(repair, counter, holder) &&
+      mayRepair(repair, 'counter ' + counter + ' is held by ' + holder + ', which is not in progress')
+    ) {
       op.tx.srem(counterKey(counter), holder);
       repair.holders += 1;
       wakeFor(repair, counter);

@@ -18,24 +18,28 @@ import { removeFromLane } from './lanes.ts';
 import { int } from './numbers.ts';
 import { removePause } from './pauses.ts';
 import type { Census } from './reconcile-run.ts';
-import { isFirstLook, type Repair } from './repair.ts';
+import { isFirstLook, mayRepair, type Repair } from './repair.ts';
 
 /** A job that its run knows: it stands where its state says and nowhere else, or what is left of it is dropped. */
 export function reconcileJob(repair: Repair, runId: string, run: Doc, jobId: string, census: Census): void {
   repair.looks += 1;
   const job = openDoc(repair.op.tx, jobKey(jobId));
   if (job === undefined) {
+    if (!mayRepair(repair, 'run ' + runId + ' has lost its job ' + jobId)) return;
     repair.op.tx.srem(runJobsKey(runId), jobId);
     repair.places += 1;
     if (!restoreRunTimeout(repair, runId, run, jobId)) census.isLossy = true;
     return;
   }
   if (isBeyondRepair(repair, job)) {
+    if (!mayRepair(repair, 'job ' + jobId + ' has no state, or has lost its pause')) return;
     dropJob(repair, runId, jobId, job);
     census.isLossy = true;
     return;
   }
-  if (field(job, 'st') === 'L' && !isSet(job, 'tok')) requeueJob(repair.op, jobId, job, run, repair.op.now);
+  const isUntaken = field(job, 'st') === 'L' && !isSet(job, 'tok');
+  if (isUntaken && mayRepair(repair, 'job ' + jobId + ' is leased without a token'))
+    requeueJob(repair.op, jobId, job, run, repair.op.now);
   placeJob(repair, jobId, job, run);
   saveDoc(repair.op.tx, job);
   takeCensus(jobId, job, census);
@@ -77,24 +81,41 @@ function placeJob(repair: Repair, jobId: string, job: Doc, run: Doc): void {
   enterTimer(repair, LEASES, jobId, state === 'L' ? intField(job, 'exp') : undefined);
   const lane = field(job, 'lane');
   if (state !== 'R') {
-    if (lane !== '' && removeFromLane(repair.op, lane, jobId)) repair.places += 1;
+    leaveLane(repair, lane, jobId);
   } else if (lane === '' || tx.zscore(laneJobsKey(lane), jobId) === undefined) {
+    if (!mayRepair(repair, 'job ' + jobId + ' is ready and not in its lane ' + lane)) return;
     readyJob(repair.op, jobId, job, run);
     repair.places += 1;
   } else if (isFirstLook(repair, 'lane ' + lane) && tx.zscore(LANES, lane) === undefined) {
+    if (!mayRepair(repair, 'lane ' + lane + ' is not listed')) return;
     tx.zadd(LANES, tx.hincr(SYS, 'seq', 1), lane);
     repair.places += 1;
   }
   if (state !== 'L') return;
-  for (const counter of requestCounters(run)) {
-    if (tx.sadd(counterKey(counter), holderOf(jobId, job))) repair.places += 1;
-  }
+  for (const counter of requestCounters(run)) hold(repair, counter, holderOf(jobId, job));
+}
+
+function leaveLane(repair: Repair, lane: string, jobId: string): void {
+  if (lane === '' || repair.op.tx.zscore(laneJobsKey(lane), jobId) === undefined) return;
+  if (!mayRepair(repair, 'job ' + jobId + ' is in lane ' + lane + ' and not ready')) return;
+  removeFromLane(repair.op, lane, jobId);
+  repair.places += 1;
+}
+
+/** Enters what is in progress in its counter, if it is not there. */
+export function hold(repair: Repair, counter: string, holder: string): void {
+  const { tx } = repair.op;
+  if (tx.sismember(counterKey(counter), holder)) return;
+  if (!mayRepair(repair, holder + ' is in progress and does not hold counter ' + counter)) return;
+  tx.sadd(counterKey(counter), holder);
+  repair.places += 1;
 }
 
 /** `at` undefined: the job does not belong there. */
 function enterTimer(repair: Repair, timers: string, jobId: string, at: number | undefined): void {
   const { tx } = repair.op;
   if (tx.zscore(timers, jobId) === at) return;
+  if (!mayRepair(repair, 'job ' + jobId + ' is not in ' + timers + ' as its state says')) return;
   if (at === undefined) tx.zrem(timers, jobId);
   else tx.zadd(timers, at, jobId);
   repair.places += 1;

@@ -18,18 +18,23 @@ import {
 import { handBatonsOn, layBatonDown, leaveParking, makeLaneRunnable, reviveLane, tidyFunction } from './lanes.ts';
 import { reconcileCounter } from './reconcile-counter.ts';
 import { reconcileOwner } from './reconcile-timers.ts';
-import { isFirstLook, type Repair } from './repair.ts';
+import { isFirstLook, mayRepair, type Repair } from './repair.ts';
 
 /** I1 of lanes.ts for a lane, and the holders of its own counters. */
 export function reconcileLane(repair: Repair, laneId: string): void {
   const { op } = repair;
   const lane = openOrNewDoc(op.tx, laneKey(laneId));
-  if (!isSet(lane, 'fn') && !reviveLane(op, laneId, lane)) {
-    op.tx.zrem(LANES, laneId);
-    repair.places += 1;
-    return;
+  if (!isSet(lane, 'fn')) {
+    if (!mayRepair(repair, 'lane ' + laneId + ' is listed and has no record')) return;
+    if (!reviveLane(op, laneId, lane)) {
+      op.tx.zrem(LANES, laneId);
+      repair.places += 1;
+      return;
+    }
   }
-  if (op.tx.zscore(EXPIRIES, lane.key) === undefined) op.tx.zadd(EXPIRIES, op.now + LANE_IDLE_MS, lane.key);
+  if (op.tx.zscore(EXPIRIES, lane.key) === undefined && mayRepair(repair, 'lane ' + laneId + ' never expires')) {
+    op.tx.zadd(EXPIRIES, op.now + LANE_IDLE_MS, lane.key);
+  }
   saveDoc(op.tx, lane);
   reconcileContent(repair, laneId);
   const functionId = field(lane, 'fn');
@@ -37,6 +42,7 @@ export function reconcileLane(repair: Repair, laneId: string): void {
   // The counters may have woken it.
   reconcilePlace(repair, laneId, openOrNewDoc(op.tx, lane.key));
   if (isFirstLook(repair, 'function ' + functionId) && op.tx.zscore(FUNCTIONS, functionId) === undefined) {
+    if (!mayRepair(repair, 'function ' + functionId + ' is not listed')) return;
     op.tx.zadd(FUNCTIONS, op.tx.hincr(SYS, 'seq', 1), functionId);
     repair.places += 1;
   }
@@ -50,7 +56,7 @@ function reconcileContent(repair: Repair, laneId: string): void {
     const job = openDoc(tx, jobKey(jobId));
     if (job !== undefined && field(job, 'st') === 'R' && field(job, 'lane') === laneId) {
       reconcileOwner(repair, jobId, job);
-    } else {
+    } else if (mayRepair(repair, 'job ' + jobId + ' is in lane ' + laneId + ' and not ready in it')) {
       tx.zrem(laneJobsKey(laneId), jobId);
       repair.places += 1;
     }
@@ -62,6 +68,7 @@ function reconcilePlace(repair: Repair, laneId: string, lane: Doc): void {
   const { op } = repair;
   const hasJobs = op.tx.zcard(laneJobsKey(laneId)) > 0;
   if (isInPlace(repair, laneId, lane, hasJobs)) return;
+  if (!mayRepair(repair, 'lane ' + laneId + ' does not stand as its record and its jobs say')) return;
   repair.places += 1;
   layBatonDown(op, laneId, lane);
   op.tx.srem(batonsKey(field(lane, 'acct')), laneId);

@@ -13,13 +13,14 @@ import {
   stepsKey,
 } from './keys.ts';
 import { indexPause, isIndexed, removePause } from './pauses.ts';
-import type { Repair } from './repair.ts';
+import { mayRepair, type Repair } from './repair.ts';
 
 /** The pause of a live run is known by it, is found by what it waits for, and ends by itself. Others are dropped. */
 export function reconcilePause(repair: Repair, pauseId: string): void {
   const { op } = repair;
   const pause = openDoc(op.tx, pauseKey(pauseId));
   if (pause === undefined) {
+    if (!mayRepair(repair, 'pause ' + pauseId + ' is listed and has no record')) return;
     op.tx.zrem(PAUSES, pauseId);
     op.tx.srem(runPausesKey(runIdOfJob(pauseId)), pauseId);
     repair.places += 1;
@@ -37,16 +38,24 @@ export function reconcilePause(repair: Repair, pauseId: string): void {
     drop(repair, pauseId, pause);
     return;
   }
-  if (op.tx.sadd(runPausesKey(runId), pauseId)) repair.places += 1;
-  if (!isIndexed(op, pauseId, pause)) {
+  if (
+    !op.tx.sismember(runPausesKey(runId), pauseId) &&
+    mayRepair(repair, 'pause ' + pauseId + ' is not known by its run')
+  ) {
+    op.tx.sadd(runPausesKey(runId), pauseId);
+    repair.places += 1;
+  }
+  if (!isIndexed(op, pauseId, pause) && mayRepair(repair, 'pause ' + pauseId + ' is not found by what it waits for')) {
     indexPause(op, pauseId, pause);
     repair.places += 1;
   }
-  if (!isSet(run, 'pz')) change(run, 'pz', '1');
+  if (!isSet(run, 'pz') && mayRepair(repair, 'run ' + runId + ' does not know that it has pauses'))
+    change(run, 'pz', '1');
   saveDoc(op.tx, run);
 }
 
 function drop(repair: Repair, pauseId: string, pause: Doc): void {
+  if (!mayRepair(repair, 'pause ' + pauseId + ' is of no run or step that waits for it')) return;
   removePause(repair.op, pauseId, pause);
   repair.places += 1;
 }
@@ -59,6 +68,7 @@ function reconcileTimeout(repair: Repair, pauseId: string, pause: Doc, runId: st
   const jobPause = op.tx.hget(jobKey(jobId), 'pause');
   if (jobPause !== undefined) return jobPause === pauseId;
   if (op.tx.mhas(stepsKey(runId), hash)) return false;
+  if (!mayRepair(repair, 'pause ' + pauseId + ' has no timeout')) return true;
   // The run may have counted it; the look at the run counts anew.
   const counted = intField(run, 'nj');
   enqueueJob(op, runId, run, {

@@ -6,7 +6,7 @@ import { change, changeInt, field, intField, isSet, openDoc, saveDoc, type Doc }
 import { closeRun, endLostRun, purgeRun } from './end-run.ts';
 import { enqueueJob } from './jobs.ts';
 import {
-  counterKey,
+  backlogKey,
   dedupKey,
   endedRunKey,
   eventsKey,
@@ -26,8 +26,8 @@ import {
 } from './keys.ts';
 import { whole } from './numbers.ts';
 import { indexPause } from './pauses.ts';
-import { reconcileJob } from './reconcile-job.ts';
-import type { Repair } from './repair.ts';
+import { hold, reconcileJob } from './reconcile-job.ts';
+import { mayRepair, type Repair } from './repair.ts';
 
 /** What the jobs of a run are, counted anew. */
 export interface Census {
@@ -47,14 +47,15 @@ export function reconcileRun(repair: Repair, runId: string): void {
   const run = openDoc(op.tx, runKey(runId));
   const hasEnded = op.tx.hget(endedRunKey(runId), 'end') !== undefined;
   if (run === undefined) {
-    dropLostRun(repair, runId, hasEnded);
+    if (mayRepair(repair, 'run ' + runId + ' is listed and has no record')) dropLostRun(repair, runId, hasEnded);
   } else if (hasEnded) {
+    if (!mayRepair(repair, 'run ' + runId + ' has ended and is live')) return;
     op.tx.hdrop(runKey(runId));
     closeRun(op, runId, run);
     repair.places += 1;
   } else if (op.tx.has(eventsKey(runId))) {
     reconcileLiveRun(repair, runId, run);
-  } else {
+  } else if (mayRepair(repair, 'run ' + runId + ' has lost its events')) {
     endLostRun(op, runId, run);
     repair.places += 1;
   }
@@ -81,14 +82,23 @@ function reconcileLiveRun(repair: Repair, runId: string, run: Doc): void {
   if (intField(run, 'nj') > census.work || census.work === 0) census.isLossy = true;
   count(repair, run, 'nj', census.work);
   count(repair, run, 'nl', census.leased);
-  if (isSet(run, 'dq') && census.queued[field(run, 'dq')] !== true) change(run, 'dq', '');
-  if (isSet(run, 'dl') && census.leasedCalls[field(run, 'dl')] !== true) change(run, 'dl', '');
+  forgetCall(repair, runId, run, 'dq', census.queued);
+  forgetCall(repair, runId, run, 'dl', census.leasedCalls);
   if (field(run, 'st') === 'Scheduled' ? !census.hasStart : census.isLossy) askAgain(repair, runId, run);
   saveDoc(op.tx, run);
 }
 
+/** The discovery call that it believes to be queued or in progress is not. */
+function forgetCall(repair: Repair, runId: string, run: Doc, name: 'dq' | 'dl', calls: Record<string, boolean>): void {
+  if (!isSet(run, name) || calls[field(run, name)] === true) return;
+  if (mayRepair(repair, 'run ' + runId + ' waits for the call ' + field(run, name) + ', which it does not have'))
+    change(run, name, '');
+}
+
 function count(repair: Repair, run: Doc, name: string, n: number): void {
   if (intField(run, name) === n) return;
+  if (!mayRepair(repair, run.key + ' counts ' + whole(intField(run, name)) + ' of ' + name + ', there are ' + whole(n)))
+    return;
   changeInt(run, name, n);
   repair.places += 1;
 }
@@ -96,6 +106,7 @@ function count(repair: Repair, run: Doc, name: string, n: number): void {
 /** What the run waits for is asked of the function again: it names whatever is not there. */
 function askAgain(repair: Repair, runId: string, run: Doc): void {
   const { op } = repair;
+  if (!mayRepair(repair, 'run ' + runId + ' has lost what would continue it')) return;
   repair.redriven.push(runId);
   change(run, 'rd', '');
   if (field(run, 'st') !== 'Scheduled') {
@@ -123,9 +134,11 @@ function reconcilePauseList(repair: Repair, runId: string): void {
     repair.looks += 1;
     const pause = openDoc(tx, pauseKey(pauseId));
     if (pause === undefined) {
-      tx.srem(runPausesKey(runId), pauseId);
-      repair.places += 1;
-    } else if (tx.zscore(PAUSES, pauseId) === undefined) {
+      if (mayRepair(repair, 'run ' + runId + ' has lost its pause ' + pauseId)) {
+        tx.srem(runPausesKey(runId), pauseId);
+        repair.places += 1;
+      }
+    } else if (tx.zscore(PAUSES, pauseId) === undefined && mayRepair(repair, 'pause ' + pauseId + ' is not listed')) {
       // It was not looked at before the runs: what leads to it may be lost as well.
       tx.zadd(PAUSES, intField(pause, 'seq'), pauseId);
       indexPause(repair.op, pauseId, pause);
@@ -143,7 +156,10 @@ function reconcileGroup(repair: Repair, runId: string, run: Doc, census: Census,
   if (size > 0) {
     for (const hash of tx.smembers(key, RUN_JOBS_MAX)) {
       repair.looks += 1;
-      if (tx.mhas(stepsKey(runId), hash) && tx.srem(key, hash)) members -= 1;
+      if (tx.mhas(stepsKey(runId), hash)) {
+        members -= 1;
+        if (mayRepair(repair, 'run ' + runId + ' waits for step ' + hash + ', which is done')) tx.srem(key, hash);
+      }
     }
   }
   if (intField(run, name) > 0 && members === 0) census.isLossy = true;
@@ -155,7 +171,7 @@ function reconcileKeys(repair: Repair, runId: string, run: Doc): void {
   const { tx, now } = repair.op;
   const functionId = field(run, 'fn');
   const dedup = dedupKey(functionId, field(run, 'dk'));
-  if (tx.hget(dedup, 'run') === undefined) {
+  if (tx.hget(dedup, 'run') === undefined && mayRepair(repair, 'run ' + runId + ' has lost its dedup key')) {
     const until = intField(run, 'sched') + TOMBSTONE_MS;
     tx.hset(dedup, { run: runId, until: whole(until), canc: '' });
     tx.zadd(EXPIRIES, until, dedup);
@@ -163,14 +179,18 @@ function reconcileKeys(repair: Repair, runId: string, run: Doc): void {
   }
   if (isSet(run, 'sg')) {
     const singleton = singletonKey(functionId, field(run, 'sg'));
-    if (!tx.has(singleton)) {
+    if (!tx.has(singleton) && mayRepair(repair, 'run ' + runId + ' has lost its singleton')) {
       tx.set(singleton, runId);
       tx.zadd(EXPIRIES, now + TOMBSTONE_MS, singleton);
       repair.places += 1;
     }
   }
-  if (isSet(run, 'bl')) joinBacklog(repair.op, runId, run);
-  if (field(run, 'st') === 'Running' && isSet(run, 'r')) {
-    if (tx.sadd(counterKey(runCounter(field(run, 'r'))), runId)) repair.places += 1;
+  if (
+    isSet(run, 'bl') &&
+    !tx.sismember(backlogKey(functionId), runId) &&
+    mayRepair(repair, 'run ' + runId + ' is not in the backlog')
+  ) {
+    joinBacklog(repair.op, runId, run);
   }
+  if (field(run, 'st') === 'Running' && isSet(run, 'r')) hold(repair, runCounter(field(run, 'r')), runId);
 }

@@ -1,3 +1,4 @@
+import { isBufferTimer, reconcileBufferTimer } from './buffers.ts';
 import { dropDeadJob } from './jobs.ts';
 import { field, openDoc, type Doc } from './docs.ts';
 import {
@@ -14,9 +15,13 @@ import {
   RUNS,
   SYS,
 } from './keys.ts';
-import { isFirstLook, type Repair } from './repair.ts';
+import { isFirstLook, mayRepair, type Repair } from './repair.ts';
 
 export function reconcileDue(repair: Repair, jobId: string): void {
+  if (isBufferTimer(jobId)) {
+    reconcileBufferTimer(repair, jobId);
+    return;
+  }
   const job = openDoc(repair.op.tx, jobKey(jobId));
   if (job !== undefined && field(job, 'st') === 'D') reconcileOwner(repair, jobId, job);
   else dropEntry(repair, DUE, jobId);
@@ -36,6 +41,7 @@ export function reconcileParked(repair: Repair, entry: string): void {
 }
 
 function dropEntry(repair: Repair, timers: string, entry: string): void {
+  if (!mayRepair(repair, entry + ' is in ' + timers + ' without reason')) return;
   repair.op.tx.zrem(timers, entry);
   repair.places += 1;
 }
@@ -45,9 +51,12 @@ export function reconcileOwner(repair: Repair, jobId: string, job: Doc): void {
   const { tx } = repair.op;
   const runId = field(job, 'run');
   if (tx.hget(runKey(runId), 'st') !== undefined) {
-    if (tx.sadd(runJobsKey(runId), jobId)) repair.places += 1;
+    if (!tx.sismember(runJobsKey(runId), jobId) && mayRepair(repair, 'job ' + jobId + ' is not known by its run')) {
+      tx.sadd(runJobsKey(runId), jobId);
+      repair.places += 1;
+    }
     listRun(repair, runId);
-  } else if (tx.zscore(GARBAGE, runId) === undefined) {
+  } else if (tx.zscore(GARBAGE, runId) === undefined && mayRepair(repair, 'job ' + jobId + ' is of no run')) {
     dropDeadJob(repair.op, jobId, job);
     repair.places += 1;
   }
@@ -56,6 +65,7 @@ export function reconcileOwner(repair: Repair, jobId: string, job: Doc): void {
 function listRun(repair: Repair, runId: string): void {
   const { tx } = repair.op;
   if (!isFirstLook(repair, 'run ' + runId) || tx.zscore(RUNS, runId) !== undefined) return;
+  if (!mayRepair(repair, 'run ' + runId + ' is not listed')) return;
   tx.zadd(RUNS, tx.hincr(SYS, 'seq', 1), runId);
   repair.places += 1;
 }

@@ -1,5 +1,6 @@
+import { reconcileBuffer } from './buffers.ts';
 import { RECONCILE_LOOKS_MAX, TIMERS_PAGE } from './bounds.ts';
-import { DUE, FUNCTIONS, LANES, LEASES, PARKED, PAUSES, RUNS } from './keys.ts';
+import { BUFFERS, DUE, FUNCTIONS, LANES, LEASES, PARKED, PAUSES, RUNS } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import { startOp } from './op.ts';
 import { reconcileFunction } from './reconcile-function.ts';
@@ -11,16 +12,29 @@ import { newRepair, type Repair } from './repair.ts';
 import type { Tx } from './tx.ts';
 
 /*
- * Whatever there is, is found through one of four lists, which an operation writes first and leaves last: live runs,
- * pauses, records of lanes, functions. They and the timers are paged through one after the other:
+ * Whatever there is, is found through one of five lists, which an operation writes first and leaves last: live runs,
+ * pauses, buffers, records of lanes, functions. They and the timers are paged through one after the other:
  *
  *   pauses: of ended runs, without timeout, not indexed     fns: holders of counters; functions and accounts to be served
  *   due, lease: entries without their job                   runs: lost jobs, jobs in the wrong place, what the run counts
  *   lanes: holders; runnable, parked or neither             parked: entries without reason
+ *   buffers: those without timer, record or events
  *
  * What is right is left as it is, so it may be done at any time. What comes meanwhile is right, or comes later.
  */
-const LISTS = [PAUSES, DUE, LEASES, LANES, FUNCTIONS, RUNS, PARKED];
+const LISTS = [BUFFERS, PAUSES, DUE, LEASES, LANES, FUNCTIONS, RUNS, PARKED];
+
+const FIRST_PAGE = '0.';
+
+export interface AuditArgs {
+  cursor?: string;
+  entriesMax: number;
+}
+
+export interface AuditResult {
+  problems: string[];
+  cursor?: string;
+}
 
 export interface ReconcileArgs {
   /** `<index of the list>.<score>`: where the page before ended. */
@@ -38,23 +52,34 @@ export interface ReconcileResult {
 
 /** A page of the reconciliation: up to `runsMax` entries of a list, fewer where much hangs on them. */
 export function reconcile(tx: Tx, now: number, args: ReconcileArgs): ReconcileResult {
-  const repair = newRepair(startOp(tx, now));
-  const parts = (args.cursor ?? '0.').split('.');
+  const repair = newRepair(startOp(tx, now), false);
+  const { runs, cursor } = lookAt(repair, args.cursor ?? FIRST_PAGE, args.runsMax);
+  const { redriven, holders, places } = repair;
+  const result: ReconcileResult = { runs, redriven, holders, lanes: places };
+  if (cursor !== '') result.cursor = cursor;
+  return result;
+}
+
+/** A page of the same look that changes nothing: what a reconciliation would put right is a problem. */
+export function audit(tx: Tx, now: number, args: AuditArgs): AuditResult {
+  const repair = newRepair(startOp(tx, now), true);
+  const { cursor } = lookAt(repair, args.cursor ?? FIRST_PAGE, args.entriesMax);
+  return cursor === '' ? { problems: repair.problems } : { problems: repair.problems, cursor };
+}
+
+/** Answers how many runs it looked at, and where the next page begins: '' after the last. */
+function lookAt(repair: Repair, cursor: string, entriesMax: number): { runs: number; cursor: string } {
+  const { tx } = repair.op;
+  const parts = cursor.split('.');
   const at = int(parts[0]);
   const list = LISTS[at] ?? RUNS;
-  const max = isByInstant(list) ? Math.max(args.runsMax, TIMERS_PAGE) : args.runsMax;
+  const max = isByInstant(list) ? Math.max(entriesMax, TIMERS_PAGE) : entriesMax;
   const page = parts[1] === '' ? tx.zfirst(list, max) : tx.zafter(list, int(parts[1]), max);
   const looked = lookAtPage(repair, list, page);
-  const result: ReconcileResult = {
-    runs: list === RUNS ? looked : 0,
-    redriven: repair.redriven,
-    holders: repair.holders,
-    lanes: repair.places,
-  };
-  if (looked < page.length || page.length >= max)
-    result.cursor = whole(at) + '.' + whole(nextScore(list, page, looked));
-  else if (at + 1 < LISTS.length) result.cursor = whole(at + 1) + '.';
-  return result;
+  const runs = list === RUNS ? looked : 0;
+  const isMore = looked < page.length || page.length >= max;
+  if (isMore) return { runs, cursor: whole(at) + '.' + whole(nextScore(list, page, looked)) };
+  return { runs, cursor: at + 1 < LISTS.length ? whole(at + 1) + '.' : '' };
 }
 
 /** Answers how many entries were looked at: at least one of those that there are. */
@@ -65,6 +90,7 @@ function lookAtPage(repair: Repair, list: string, page: [string, number][]): num
     repair.looks += 1;
     looked += 1;
     if (list === PAUSES) reconcilePause(repair, id);
+    else if (list === BUFFERS) reconcileBuffer(repair, id);
     else if (list === DUE) reconcileDue(repair, id);
     else if (list === LEASES) reconcileLease(repair, id);
     else if (list === LANES) reconcileLane(repair, id);

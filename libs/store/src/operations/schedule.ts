@@ -1,4 +1,5 @@
 import { joinBacklog } from './backlog.ts';
+import { joinBuffer, type BufferArgs } from './buffers.ts';
 import { TOMBSTONE_MS } from './bounds.ts';
 import { change, field, intField, isSet, newDoc, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
 import { endRun } from './end-run.ts';
@@ -26,6 +27,7 @@ import { int, whole } from './numbers.ts';
 import { startOp, type Op } from './op.ts';
 import { appendOutbox, nextOutboxSeq, putOutbox } from './outbox.ts';
 import { createPause, type NewPause } from './pauses.ts';
+import { noteKeysOfRun } from './rekey.ts';
 import { saveStep, type Memo } from './save-step.ts';
 import type { Tx } from './tx.ts';
 
@@ -36,14 +38,15 @@ export interface ScheduleArgs {
   envId: string;
   appId: string;
   functionVersion: number;
-  cause?: string;
   dedupKey: string;
   idempotencyKey?: string;
   rateLimit?: { bucket: string; limit: number; periodMs: number };
   singleton?: { key: string; mode: 'skip' | 'cancel' };
   notBefore: number;
+  buffer?: BufferArgs;
   priority: number;
   keys: { throttle?: string; keyed?: string[]; run?: string };
+  keysId?: string;
   attemptsMax: number;
   events: string;
   eventsBytes: number;
@@ -63,12 +66,13 @@ export type ScheduleResult =
   | { kind: 'exists'; runId: string }
   | { kind: 'duplicate'; runId: string; by: 'event' | 'idempotency' }
   | { kind: 'rate-limited'; retryAt: number }
-  | { kind: 'skipped'; reason: SkipReason; holder?: string };
+  | { kind: 'skipped'; reason: SkipReason; holder?: string }
+  | { kind: 'buffered'; bufferId: string; opened: boolean; closed: boolean };
 
 /**
  * Creates a run and its start job, in the order of checks of execution.md 2.3. What is turned away leaves nothing behind
  * but, when skipped, an outbox entry and a marker that makes a repeat recognisable; it spends no token.
- * A repeat with the same run ID answers as before. 15 commands and those of the lane.
+ * A repeat with the same run ID answers as before. 16 commands and those of the lane.
  */
 export function schedule(tx: Tx, now: number, args: ScheduleArgs): ScheduleResult {
   const op = startOp(tx, now);
@@ -78,19 +82,22 @@ export function schedule(tx: Tx, now: number, args: ScheduleArgs): ScheduleResul
     earlierAnswer(op, dedup, args) ??
     skipByState(op, fn, args) ??
     duplicateOf(op, dedup, args) ??
+    namesake(op, args) ??
     rateLimited(op, args) ??
+    buffered(op, dedup, args) ??
     skipBySingleton(op, args) ??
     skipByBacklog(op, fn, args) ??
-    create(op, fn, args)
+    create(op, fn, dedup, args)
   );
 }
 
 function earlierAnswer(op: Op, dedup: Doc, args: ScheduleArgs): ScheduleResult | undefined {
   if (field(dedup, 'run') === args.runId) {
+    if (isSet(dedup, 'buf')) return bufferedResult(args, field(dedup, 'buf'), isSet(dedup, 'full'));
     if (!isSet(dedup, 'canc')) return { kind: 'created', runId: args.runId };
     return { kind: 'created', runId: args.runId, cancelled: field(dedup, 'canc') };
   }
-  const skipped = openDoc(op.tx, skippedRunKey(args.cause ?? args.runId));
+  const skipped = openDoc(op.tx, skippedRunKey(args.runId));
   if (skipped === undefined) return undefined;
   return skippedResult(field(skipped, 'reason') as SkipReason, field(skipped, 'holder'));
 }
@@ -138,7 +145,7 @@ function skipByBacklog(op: Op, fn: Doc, args: ScheduleArgs): ScheduleResult | un
 }
 
 function skip(op: Op, args: ScheduleArgs, reason: SkipReason, holder: string): ScheduleResult {
-  const marker = skippedRunKey(args.cause ?? args.runId);
+  const marker = skippedRunKey(args.runId);
   op.tx.hset(marker, { reason, holder, until: whole(op.now + TOMBSTONE_MS) });
   expireAt(op.tx, marker, op.now + TOMBSTONE_MS);
   const entry = runRecord(op, args);
@@ -156,13 +163,35 @@ function skippedResult(reason: SkipReason, holder: string): ScheduleResult {
   return holder === '' ? { kind: 'skipped', reason } : { kind: 'skipped', reason, holder };
 }
 
+/**
+ * The event enters its buffer: that it was handled is remembered as with a run. What has been decided by now is not asked again
+ * when there is a run for it.
+ */
+function buffered(op: Op, dedup: Doc, args: ScheduleArgs): ScheduleResult | undefined {
+  if (args.buffer === undefined) return undefined;
+  if (args.rateLimit !== undefined) takeRateToken(op, args.rateLimit);
+  const { bufferId, isClosed } = joinBuffer(op, args, args.buffer);
+  rememberKeys(op, dedup, args, isClosed ? { buf: bufferId, full: '1' } : { buf: bufferId });
+  return bufferedResult(args, bufferId, isClosed);
+}
+
+function bufferedResult(args: ScheduleArgs, bufferId: string, closed: boolean): ScheduleResult {
+  return { kind: 'buffered', bufferId, opened: bufferId === args.runId, closed };
+}
+
+/** Run IDs are derived from what senders choose: one that is taken, for another event, is never given to a second run. */
+function namesake(op: Op, { runId }: ScheduleArgs): ScheduleResult | undefined {
+  return isLive(op, runId) ? { kind: 'exists', runId } : undefined;
+}
+
 /** The list of live runs comes first, so that `reconcile` finds whatever is there of a run. */
-function create(op: Op, fn: Doc, args: ScheduleArgs): ScheduleResult {
+function create(op: Op, fn: Doc, dedup: Doc, args: ScheduleArgs): ScheduleResult {
   if (args.rateLimit !== undefined) takeRateToken(op, args.rateLimit);
   const cancelled = takeSingleton(op, args);
   const seq = nextOutboxSeq(op);
   op.tx.zadd(RUNS, seq, args.runId);
-  rememberKeys(op, args, cancelled);
+  noteKeysOfRun(op, args.functionId, fn, args.keysId, seq);
+  rememberKeys(op, dedup, args, { canc: cancelled });
   const run = newDoc(runKey(args.runId), runRecord(op, args));
   op.tx.set(eventsKey(args.runId), args.events);
   if (isSet(fn, 'bmax')) joinBacklog(op, args.runId, run);
@@ -196,11 +225,13 @@ function takeSingleton(op: Op, args: ScheduleArgs): string {
   return run === undefined ? '' : holder;
 }
 
-function rememberKeys(op: Op, args: ScheduleArgs, cancelled: string): void {
+/** `answer`: what a repeat is answered by. */
+function rememberKeys(op: Op, dedup: Doc, args: ScheduleArgs, answer: Record<string, string>): void {
   const until = op.now + TOMBSTONE_MS;
-  const dedup = dedupKey(args.functionId, args.dedupKey);
-  op.tx.hset(dedup, { run: args.runId, until: whole(until), canc: cancelled });
-  op.tx.zadd(EXPIRIES, until, dedup);
+  // An answer that has expired may still be there.
+  if (isSet(dedup, 'buf')) op.tx.hdrop(dedup.key);
+  op.tx.hset(dedup.key, { run: args.runId, until: whole(until), ...answer });
+  op.tx.zadd(EXPIRIES, until, dedup.key);
   if (args.idempotencyKey === undefined) return;
   const key = idempotencyKey(args.functionId, args.idempotencyKey);
   op.tx.hset(key, { run: args.runId, until: whole(until) });

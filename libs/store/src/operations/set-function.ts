@@ -11,12 +11,15 @@ import {
 } from './lanes.ts';
 import { whole } from './numbers.ts';
 import { startOp } from './op.ts';
+import { noteKeys } from './rekey.ts';
 import type { Tx } from './tx.ts';
 
 export interface SetFunctionArgs {
   functionId: string;
   accountId: string;
   version: number;
+  revision?: number;
+  keysId?: string;
   weight: number;
   concurrency: number;
   keyed: number[];
@@ -28,16 +31,19 @@ export interface SetFunctionArgs {
 }
 
 /**
- * Stores a function's limits; those of an older version change nothing. What waits for a limit of the function is looked
+ * Stores a function's limits; those of an older version or revision change nothing. Other key expressions than before have its
+ * runs keyed anew. What waits for a limit of the function is looked
  * at again. True when more lanes wait than one operation wakes: then it is to be repeated, which is harmless always.
  */
 export function setFunction(tx: Tx, now: number, args: SetFunctionArgs): boolean {
   const op = startOp(tx, now);
   const fn = openOrNewDoc(tx, functionKey(args.functionId));
-  if (field(fn, 'ver') !== '' && args.version < intField(fn, 'ver')) return false;
+  if (isOutdated(fn, args)) return false;
   listFunction(op, args.functionId, fn, args.accountId);
   change(fn, 'acct', args.accountId);
   changeInt(fn, 'ver', args.version);
+  changeInt(fn, 'rev', args.revision ?? 0);
+  if (args.keysId !== undefined) noteKeys(op, args.functionId, fn, args.keysId);
   changeInt(fn, 'w', Math.max(1, Math.floor(args.weight * 1000)));
   if (isLowered(fn, args)) changeInt(fn, 'low', now);
   changeInt(fn, 'lim', args.concurrency);
@@ -53,6 +59,13 @@ export function setFunction(tx: Tx, now: number, args: SetFunctionArgs): boolean
   saveDoc(tx, fn);
   unparkFunction(op, args.functionId);
   return wakeFunctionLanes(op, args.functionId);
+}
+
+/** The numbers of a version are changed by revisions of it. */
+function isOutdated(fn: Doc, args: SetFunctionArgs): boolean {
+  if (field(fn, 'ver') === '') return false;
+  if (args.version !== intField(fn, 'ver')) return args.version < intField(fn, 'ver');
+  return (args.revision ?? 0) < intField(fn, 'rev');
 }
 
 /** More may be in use than the new limits allow: chains have to look (`mayChain`). */

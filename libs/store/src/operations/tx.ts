@@ -49,6 +49,8 @@ export interface Tx {
   zrem(key: string, member: string): boolean;
   zscore(key: string, member: string): number | undefined;
   zcard(key: string): number;
+  /** How many members come before this one. Costs the embedded driver as many reads. */
+  zrank(key: string, member: string): number | undefined;
   /** Lowest first, pairs [member, score]. */
   zfirst(key: string, max: number): [string, number][];
   /** The same, of members whose score is `score` or less: what is not due costs nothing. */

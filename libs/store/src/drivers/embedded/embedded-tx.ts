@@ -207,6 +207,12 @@ export class EmbeddedTx implements Tx {
     return this.#size('Y', key);
   }
 
+  zrank(key: string, member: string): number | undefined {
+    const encoded = this.#table.get(`${key}${SEPARATOR}Y${member}`);
+    const prefix = `${key}${SEPARATOR}Z`;
+    return encoded === undefined ? undefined : this.#table.count(prefix, prefix + encoded + member);
+  }
+
   zfirst(key: string, max: number): [string, number][] {
     const prefix = `${key}${SEPARATOR}Z`;
     return this.#size('Y', key) === 0 ? [] : this.#byScore(prefix, prefix, endOf(prefix), max);

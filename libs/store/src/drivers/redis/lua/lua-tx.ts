@@ -136,6 +136,10 @@ export const luaTx: Tx = {
   zcard(key) {
     return call('ZCARD', prefix + key);
   },
+  zrank(key, member) {
+    const rank = call<number | false>('ZRANK', prefix + key, member);
+    return rank === false ? undefined : rank;
+  },
   zfirst(key, max) {
     if (max <= 0) return [];
     return scored(call('ZRANGE', prefix + key, 0, max - 1, 'WITHSCORES'));

@@ -52,6 +52,7 @@ const commands: Record<string, (tx: Tx, call: TxCall) => unknown> = {
   zrem: (tx, { key, member }) => tx.zrem(key, member!),
   zscore: (tx, { key, member }) => tx.zscore(key, member!),
   zcard: (tx, { key }) => tx.zcard(key),
+  zrank: (tx, { key, member }) => tx.zrank(key, member!),
   zfirst: (tx, { key, max }) => tx.zfirst(key, max!),
   zupto: (tx, { key, score, max }) => tx.zupto(key, score!, max!),
   zafter: (tx, { key, score, max }) => tx.zafter(key, score!, max!),
