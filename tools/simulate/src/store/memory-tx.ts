@@ -196,6 +196,14 @@ export class MemoryTx implements Tx {
     return this.#sorted.get(key)?.size ?? 0;
   }
 
+  zrank(key: string, member: string): number | undefined {
+    this.commands += 1;
+    const set = this.#sorted.get(key);
+    const score = set?.scoreOf(member);
+    if (set === undefined || score === undefined) return undefined;
+    return set.range({ upTo: score, max: set.size }).findIndex(([name]) => name === member);
+  }
+
   zfirst(key: string, max: number): [string, number][] {
     this.commands += 1;
     return this.#sorted.get(key)?.range({ max }) ?? [];
