@@ -504,17 +504,15 @@ function toScheduledRun(runId: string, record: Readonly<Record<string, string>>)
 
 function toClosedBuffer(entry: Readonly<Record<string, string>>, stored: [string, string][]): ClosedBuffer {
   const fields = new Map(stored);
-  const each = <Item>(count: string | undefined, item: (index: number) => Item): Item[] =>
-    Array.from({ length: Number(count || 0) }, (_, index) => item(index));
   return {
     bufferId: entry['buf'] ?? '',
     functionId: entry['fn'] ?? '',
     kind: entry['bk'] === 'batch' ? 'batch' : 'debounce',
-    items: each(entry['n'], (index) => ({
+    items: Array.from({ length: Number(entry['n'] || 0) }, (_, index) => ({
       events: fields.get(`e${index}`) ?? '',
       meta: fields.get(`m${index}`) ?? '',
     })),
-    callers: each(entry['nc'], (index) => fields.get(`c${index}`) ?? ''),
+    callers: Array.from({ length: Number(entry['nc'] || 0) }, (_, index) => fields.get(`c${index}`) ?? ''),
   };
 }
 

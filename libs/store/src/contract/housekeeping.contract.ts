@@ -252,6 +252,7 @@ export function describeHousekeeping(open: OpenStore): void {
         ready: 1,
         leased: 1,
         parkedLanes: 1,
+        buffers: 0,
         pauses: 0,
         outbox: 4,
       });

@@ -18,7 +18,10 @@ export function describeRuns(open: OpenStore): void {
 
       const page = await play.withoutTrace(() => list(0, true));
       const scheduledAt = play.clock.now();
-      expect(page).toMatchObject({ runs: [{ runId: first, scheduledAt, events: '[{"name":"first"}]' }], isLast: false });
+      expect(page).toMatchObject({
+        runs: [{ runId: first, scheduledAt, events: '[{"name":"first"}]' }],
+        isLast: false,
+      });
       const last = await list(page.after);
       expect(last).toMatchObject({ runs: [{ runId: second, events: '' }], isLast: true });
 

@@ -1,7 +1,20 @@
 import { DEPTH_LANES_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { viewRun, viewState, type RunView, type StateView } from './dispatch.ts';
 import { openDoc } from './docs.ts';
-import { BUFFERS, DUE, jobKey, laneJobsKey, LANES, LEASES, PARKED, PAUSES, runJobsKey, runKey, RUNS, SYS } from './keys.ts';
+import {
+  BUFFERS,
+  DUE,
+  jobKey,
+  laneJobsKey,
+  LANES,
+  LEASES,
+  PARKED,
+  PAUSES,
+  runJobsKey,
+  runKey,
+  RUNS,
+  SYS,
+} from './keys.ts';
 import { int } from './numbers.ts';
 import { startOp } from './op.ts';
 import type { Tx } from './tx.ts';

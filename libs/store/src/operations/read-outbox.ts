@@ -1,7 +1,17 @@
 import { ANSWER_BYTES_MAX, OUTBOX_MAX } from './bounds.ts';
 import { dropItems } from './buffers.ts';
 import { dropTold } from './end-run.ts';
-import { bufferItemsKey, deferBodiesKey, endedRunKey, eventsKey, outboxKey, runKey, stackKey, stepsKey, SYS } from './keys.ts';
+import {
+  bufferItemsKey,
+  deferBodiesKey,
+  endedRunKey,
+  eventsKey,
+  outboxKey,
+  runKey,
+  stackKey,
+  stepsKey,
+  SYS,
+} from './keys.ts';
 import { int, whole } from './numbers.ts';
 import type { Tx } from './tx.ts';
 
