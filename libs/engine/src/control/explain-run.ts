@@ -59,12 +59,15 @@ export async function explainRun({ store, catalog }: Ports, runId: RunId): Promi
   if (run === undefined || waits === undefined) return undefined;
   const fn = await catalog.findFunction(run.functionId);
   const [event = {}] = state === undefined ? [] : (JSON.parse(state.events) as JsonObject[]);
-  const keyOf = (limit: KeyedBy | undefined): WaitingFor['key'] => limit && keyFor(limit, event, run.scheduledAt);
+  const keyOf = (waitsFor: WaitReason): WaitingFor['key'] => {
+    const limit = fn && limitOf(waitsFor, fn.flow);
+    return limit && keyFor(limit, event, run.scheduledAt);
+  };
   return {
     runId,
     functionId: run.functionId,
     status: run.status,
-    waitingFor: waits.filter(isWork).map((wait) => explainJob(wait, fn?.flow, keyOf)),
+    waitingFor: waits.filter(isWork).map((wait) => explainJob(wait, run, keyOf)),
   };
 }
 
@@ -86,11 +89,11 @@ function keyFor({ scope, key: expression }: KeyedBy, event: JsonObject, at: Epoc
 
 function explainJob(
   { jobId, kind, target, attempt, ahead, waitsFor }: JobWait,
-  flow: FunctionDefinition['flow'] | undefined,
-  keyOf: (limit: KeyedBy | undefined) => WaitingFor['key'],
+  run: RunRecord,
+  keyOf: (waitsFor: WaitReason) => WaitingFor['key'],
 ): WaitingFor {
-  const constraint = constraintOf(waitsFor, kind);
-  const key = flow && keyOf(limitOf(waitsFor, flow));
+  const constraint = constraintOf(waitsFor, kind, run);
+  const key = keyOf(waitsFor);
   const facts = {
     constraint,
     ...('until' in waitsFor && { until: waitsFor.until }),
@@ -103,12 +106,13 @@ function explainJob(
   return { job: { jobId, kind, target, attempt }, ...facts, text: sentenceOf(facts) };
 }
 
-function constraintOf(waitsFor: WaitReason, kind: RunJob['kind']): Constraint {
+function constraintOf(waitsFor: WaitReason, kind: RunJob['kind'], { status }: RunRecord): Constraint {
   if (waitsFor.kind === 'capacity') return `${waitsFor.constraint}-concurrency`;
-  return waitsFor.kind === 'time' ? DELAYS[kind] : waitsFor.kind;
+  if (waitsFor.kind !== 'time') return waitsFor.kind;
+  if (kind === 'sleep') return 'sleep';
+  if (kind === 'timeout') return 'wait';
+  return status === 'Scheduled' ? 'start-time' : 'backoff';
 }
-
-const DELAYS = { start: 'start-time', edge: 'backoff', sleep: 'sleep', timeout: 'wait' } as const;
 
 /** The registered limit that has a key, of those that the run may be held back by. */
 function limitOf(waitsFor: WaitReason, flow: FunctionDefinition['flow']): KeyedBy | undefined {

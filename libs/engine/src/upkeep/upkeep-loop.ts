@@ -7,6 +7,7 @@ import { housekeepingLoop } from './housekeeping-loop.ts';
 import { OutboxLoop } from './outbox-loop.ts';
 import { idlePace } from './pace.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
+import { RekeyLoop } from './rekey-loop.ts';
 import { StateLossLoop } from './state-loss-loop.ts';
 
 /** How often a duty is asked for or kept. */
@@ -20,7 +21,7 @@ interface Work {
 }
 
 /**
- * Keeps one cell in order while this process has that duty: drains its outbox, drops what is left over, reconciles. Of any
+ * Keeps one cell in order while this process has that duty: drains its outbox, drops what is left over, reconciles, re-keys. Of any
  * number of runners one does it, and another takes over when it is gone.
  *
  * Modes: asking -> (duty taken) on duty -> (duty lost) asking. What a process does after it lost the duty without knowing
@@ -82,6 +83,7 @@ export class UpkeepLoop {
       new OutboxLoop(ports, cell),
       housekeepingLoop(ports, `housekeeping of cell ${cell}`, (atMost) => store.collectGarbage(atMost)),
       new ReconcileLoop(ports, cell),
+      new RekeyLoop(ports, cell),
     ];
     // What concerns the whole platform is done with the first cell.
     if (cell === 0)
