@@ -8,6 +8,7 @@ import { EndpointsController } from './controllers/endpoints.controller.ts';
 import { EventsController } from './controllers/events.controller.ts';
 import { FunctionsController } from './controllers/functions.controller.ts';
 import { MetricsController } from './controllers/metrics.controller.ts';
+import { RealtimeController } from './controllers/realtime.controller.ts';
 import { RegistrationController } from './controllers/registration.controller.ts';
 import { ReplaysController } from './controllers/replays.controller.ts';
 import { RunsController } from './controllers/runs.controller.ts';
@@ -17,6 +18,8 @@ import { ServerController } from './controllers/server.controller.ts';
 import { SignalsController } from './controllers/signals.controller.ts';
 import { TracesController } from './controllers/traces.controller.ts';
 import { WelcomeController } from './controllers/welcome.controller.ts';
+import { Listeners } from './realtime/listeners.ts';
+import { RealtimeSockets } from './realtime/realtime-sockets.ts';
 
 @Module({})
 export class ApiModule {
@@ -40,10 +43,13 @@ export class ApiModule {
         FunctionsController,
         ReplaysController,
         TracesController,
+        RealtimeController,
       ],
       providers: [
         { provide: PORTS, useValue: ports },
         { provide: CONFIG, useValue: config },
+        Listeners,
+        RealtimeSockets,
       ],
     };
   }

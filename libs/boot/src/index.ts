@@ -7,4 +7,4 @@ export { describeRedis, type RedisDescription } from '@perdure/store/drivers';
 export { openPorts, type OpenedPorts } from './open-ports.ts';
 export type { Loop, Role, RoleConfig } from './role/role.ts';
 export { startRoles, type RunningRoles } from './role/start-roles.ts';
-export { BinaryBody } from './http/binary-body.ts';
+export { BinaryBody, StreamedBody } from './http/binary-body.ts';

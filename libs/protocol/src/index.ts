@@ -56,6 +56,36 @@ export { canonicalJson } from './json/canonical-json.ts';
 export { isLargerThan } from './json/json-bytes.ts';
 export { asJsonObject, JSON_DEPTH_MAX, jsonTypeOf, parseJson, type ParsedJson } from './json/parse-json.ts';
 export type { OpMetadata } from './told/read-op-metadata.ts';
+export { readListenerMessage, type ListenerMessage } from './realtime/listener-message.ts';
+export {
+  CHUNK_BYTES_MAX,
+  CHUNKS_MAX,
+  isPlainText,
+  LIVE_BYTES_MAX,
+  liveFrame,
+  printLive,
+  readLive,
+  RELAY_BYTES_MAX,
+  RELAY_TOPIC,
+  type LiveKind,
+  type LiveMessage,
+} from './realtime/live-message.ts';
+export {
+  mayPublishTo,
+  parsePublish,
+  type PublishRequest,
+  type PublishRequestResult,
+} from './realtime/parse-publish.ts';
+export {
+  LISTEN_TOKEN_S,
+  LIVE_TOPICS_MAX,
+  parseLiveTopics,
+  readLiveToken,
+  signLiveToken,
+  type LiveAccess,
+  type LiveTopic,
+} from './realtime/realtime-token.ts';
+export { splitText } from './realtime/split-text.ts';
 export { appUrlKey, normalizeUrl } from './register/app-url.ts';
 export type { ConfigProblem } from './register/config-problem.ts';
 export type { ConfigChecks } from './register/config-schemas.ts';

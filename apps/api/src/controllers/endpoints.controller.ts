@@ -2,7 +2,14 @@ import { Body, Controller, HttpCode, Inject, Param, Post, UseGuards } from '@nes
 import { DEFAULT_ACCOUNT_ID, DEFAULT_ENV_ID, isUlid, type RunId } from '@perdure/domain';
 import { apiFailure, PORTS } from '@perdure/boot';
 import { commitEndpointOps, type EndpointCommit, type Ports, startEndpointRun } from '@perdure/engine';
-import { envelope, parseEndpointRun, parseEndpointSteps, signToken } from '@perdure/protocol';
+import {
+  envelope,
+  parseEndpointRun,
+  parseEndpointSteps,
+  RELAY_TOPIC,
+  signLiveToken,
+  signToken,
+} from '@perdure/protocol';
 import { BearerGuard } from './bearer.guard.ts';
 
 const OUTPUT_TOKEN_S = 3_600;
@@ -47,21 +54,23 @@ export class EndpointsController {
   /** What the endpoint's client may wait for the output with, and listen to. */
   private tokens(runId: RunId): { token: string; realtime_token: string } {
     const { clock, settings, ids } = this.ports;
-    const iat = Math.floor(clock.now() / 1_000);
+    const now = clock.now();
+    const iat = Math.floor(now / 1_000);
     const [key] = settings.signingKeys;
     const claim = { iss: 'api.inngest.com', sub: 'run-claim', exp: iat + OUTPUT_TOKEN_S, iat, Env: DEFAULT_ENV_ID };
-    const topic = { kind: 'run', env_id: DEFAULT_ENV_ID, channel: runId, name: '$stream' };
-    const listen = {
-      iss: 'rt.inngest.com',
-      sub: DEFAULT_ACCOUNT_ID,
-      iat,
-      exp: iat + REALTIME_TOKEN_S,
-      jti: ids.ulid(clock.now()),
-      env: DEFAULT_ENV_ID,
-      topics: [topic],
-      publish: false,
-    };
-    return { token: signToken({ ...claim, RunID: runId }, key), realtime_token: signToken(listen, key) };
+    const topic = { kind: 'run', envId: DEFAULT_ENV_ID, channel: runId, name: RELAY_TOPIC };
+    const listen = signLiveToken(
+      { topics: [topic], mayPublish: false },
+      {
+        signingKey: key,
+        accountId: DEFAULT_ACCOUNT_ID,
+        envId: DEFAULT_ENV_ID,
+        id: ids.ulid(now),
+        now,
+        lifetimeS: REALTIME_TOKEN_S,
+      },
+    );
+    return { token: signToken({ ...claim, RunID: runId }, key), realtime_token: listen };
   }
 }
 

@@ -1,11 +1,14 @@
 import 'reflect-metadata';
-import { type DynamicModule, Module } from '@nestjs/common';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Readable } from 'node:stream';
+import { type DynamicModule, Module, PayloadTooLargeException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { PerdureError } from '@perdure/domain';
 import { HEADERS } from '@perdure/protocol';
 import type { Logger } from '@perdure/telemetry';
-import { wantsBytes } from './binary-body.ts';
+import type { FastifyRequest } from 'fastify';
+import { STREAMED_TYPES, wantsBytes, wantsStream } from './binary-body.ts';
 import { ErrorFilter } from './error-filter.ts';
 import { KnownRoutes } from './known-routes.ts';
 
@@ -75,7 +78,12 @@ async function closeGently(app: NestFastifyApplication): Promise<void> {
 }
 
 async function createApp(modules: DynamicModule[], options: ListenOptions): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: 'idle' });
+  const adapter: FastifyAdapter = new FastifyAdapter({
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: 'idle',
+    // Clients that offer HTTP/2 by an upgrade, as Java's do, are answered as if they did not.
+    http: { shouldUpgradeCallback: (request) => isWebSocket(request) && hasUpgrades(adapter) },
+  });
   const app = await NestFactory.create<NestFastifyApplication>({ module: HttpRoot, imports: modules }, adapter, {
     bodyParser: false,
     logger: false,
@@ -85,6 +93,11 @@ async function createApp(modules: DynamicModule[], options: ListenOptions): Prom
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, ({ routeOptions }, body, done) => {
     done(null, wantsBytes(routeOptions.config) ? body : body.toString());
+  });
+  fastify.addContentTypeParser(STREAMED_TYPES, async ({ routeOptions: { config } }: FastifyRequest, body: Readable) => {
+    if (wantsStream(config)) return body;
+    const bytes = await readWhole(body);
+    return wantsBytes(config) ? bytes : bytes.toString();
   });
   const routes = new KnownRoutes();
   fastify.addHook('onRoute', ({ url, method }) => routes.add(url, [method].flat()));
@@ -101,6 +114,27 @@ async function createApp(modules: DynamicModule[], options: ListenOptions): Prom
   app.useGlobalFilters(new ErrorFilter(options.log, routes));
   await app.init();
   return app;
+}
+
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+/** Whether anybody in this process takes connections that are upgraded. */
+function hasUpgrades(adapter: FastifyAdapter): boolean {
+  return adapter.getHttpServer<Server>().listenerCount('upgrade') > 0;
+}
+
+async function readWhole(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // Not destroyed when it is too large: the refusal goes the same way.
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw new PayloadTooLargeException('Request body is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 async function bind(app: NestFastifyApplication, options: ListenOptions): Promise<number> {
