@@ -2,12 +2,14 @@ import { describe } from 'vitest';
 import { describeBuffers } from './contract/buffers.contract.ts';
 import { describeDefers } from './contract/defers.contract.ts';
 import { describeDiscovery } from './contract/discovery.contract.ts';
+import { describeExplain } from './contract/explain.contract.ts';
 import { describeHousekeeping } from './contract/housekeeping.contract.ts';
 import { describeJobs } from './contract/jobs.contract.ts';
 import { describeLimits } from './contract/limits.contract.ts';
 import { describePauses } from './contract/pauses.contract.ts';
 import type { OpenStore } from './contract/player.ts';
 import { describeRandomStories } from './contract/random.contract.ts';
+import { describeRekey } from './contract/rekey.contract.ts';
 import { describeRuns } from './contract/runs.contract.ts';
 import { describeSchedule } from './contract/schedule.contract.ts';
 
@@ -25,6 +27,8 @@ export function describeStore(name: string, open: OpenStore): void {
     describeDefers(open);
     describePauses(open);
     describeLimits(open);
+    describeRekey(open);
+    describeExplain(open);
     describeHousekeeping(open);
     describeRandomStories(open, STORIES);
   });
