@@ -14,7 +14,7 @@ const DERIVED_CHARS = 14;
  * of the event get other IDs, and within one function the runs of events of one instant sort as these do, which
  * keeps them first in, first out. Whoever took a hash of both instead would lose that order.
  */
-export function deriveRunId(of: { timeMs: number; cause: EventId; salt: string; cell: number }): RunId {
+export function deriveRunId(of: { timeMs: number; cause: EventId | RunId; salt: string; cell: number }): RunId {
   const time = encodeUlid(of.timeMs, new Uint8Array(10)).slice(0, ULID_CHARS - DERIVED_CHARS);
   return runIdInCell(time + sumOf(of.cause.slice(-DERIVED_CHARS), of.salt.slice(-DERIVED_CHARS)), of.cell);
 }

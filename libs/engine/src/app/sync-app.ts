@@ -41,7 +41,6 @@ async function saveSync(ports: Ports, request: Extract<RegisterResult, { ok: tru
       functions: saved.functions.length,
       sdk: app.sdk,
     });
-    warnOfUnapplied(ports, saved.functions);
   }
   return { kind: 'synced', modified, appId: app.id, syncId: ids.uuid() };
 }
@@ -54,17 +53,4 @@ async function useFunctions(ports: Ports, fns: FunctionDefinition[]): Promise<vo
   bus.publish('functions-changed', {});
   // What a limit held back so far may be ready now.
   store.cells.forEach((_cell, cell) => bus.publish('jobs-ready', { cell }));
-}
-
-/** Options that registration accepts and this version does not act on: said loudly, since runs would differ from what the user declared. */
-function warnOfUnapplied(ports: Ports, fns: FunctionDefinition[]): void {
-  for (const fn of fns) {
-    const options = unappliedOptions(fn);
-    if (options.length > 0)
-      ports.log.warn('options of a function are not applied yet', { functionId: fn.id, function: fn.slug, options });
-  }
-}
-
-function unappliedOptions({ flow }: FunctionDefinition): string[] {
-  return [...(flow.debounce ? ['debounce'] : []), ...(flow.batch ? ['batchEvents'] : [])];
 }

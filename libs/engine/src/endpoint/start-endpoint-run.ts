@@ -46,6 +46,7 @@ export async function startEndpointRun(ports: Ports, run: EndpointRun): Promise<
     case 'skipped':
       return { kind: 'skipped', reason: result.reason };
     case 'rate-limited':
+    case 'buffered':
     case 'exists':
     case 'duplicate':
       return { kind: 'exists' };

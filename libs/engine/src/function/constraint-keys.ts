@@ -44,7 +44,7 @@ export function constraintKeys(fn: FunctionDefinition, event: JsonObject, now: n
 }
 
 /** Runs whose key is missing, false or failing share a bucket each (execution.md 4.0). */
-function bucketOf(result: KeyResult): string {
+export function bucketOf(result: KeyResult): string {
   return result.kind === 'key' ? `=${result.key}` : result.kind;
 }
 

@@ -31,6 +31,8 @@ export class CellClaims {
   private readonly fallbackMs: number;
   /** The last claim got all that it asked for, or could not ask: there may be more. */
   private mayHaveMore = false;
+  /** When something was due as of the last claim. */
+  private wakeAt: number | undefined;
 
   constructor(
     ports: Ports,
@@ -64,6 +66,13 @@ export class CellClaims {
     return true;
   }
 
+  /** A claim that came when something was due may have ended a run or closed a buffer: whoever drains the outbox is told. */
+  private noteFired(nextWakeAt: number | undefined): void {
+    const { bus, clock } = this.ports;
+    if (this.wakeAt !== undefined && clock.now() >= this.wakeAt) bus.publish('outbox-filled', { cell: this.cell });
+    this.wakeAt = nextWakeAt;
+  }
+
   /** One claim; answers when the next one is due. */
   private async claim(): Promise<number> {
     const { ids, settings, clock, telemetry } = this.ports;
@@ -83,6 +92,7 @@ export class CellClaims {
         leaseMs: settings.leaseMs,
       });
       claimed = jobs.length;
+      this.noteFired(nextWakeAt);
       metrics.claimSeconds.observe((performance.now() - startedAt) / 1_000);
       metrics.claimJobs.observe(claimed);
       if (claimed > 0) {

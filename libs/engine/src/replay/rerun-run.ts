@@ -65,7 +65,8 @@ export async function rerunRun(ports: Ports, runId: RunId, options: RerunOptions
     case 'skipped':
       return { kind: 'skipped', reason: result.reason };
     case 'rate-limited':
-      throw new Error('a run that is run again has no rate limit');
+    case 'buffered':
+      throw new Error('a run that is run again has no rate limit and no buffer');
   }
 }
 

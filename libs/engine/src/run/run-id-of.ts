@@ -1,12 +1,12 @@
-import { deriveRunId, type Event, type FunctionId, type RunId } from '@perdure/domain';
+import { deriveRunId, type EpochMs, type EventId, type FunctionId, type RunId } from '@perdure/domain';
 import { derivedUlid } from '@perdure/protocol';
 
 /**
- * The ID of the function's run of an event. Whoever handles the event, and however often, comes to the same one, also after the
+ * The ID of the function's run of an event, or of a buffer that was closed then. Whoever handles the event, and however often, comes to the same one, also after the
  * store has lost the run (docs/decisions/017).
  */
 export function runIdOf(
-  { internalId, receivedAt }: Pick<Event, 'internalId' | 'receivedAt'>,
+  { internalId, receivedAt }: { internalId: EventId | RunId; receivedAt: EpochMs },
   functionId: FunctionId,
   cell: number,
 ): RunId {

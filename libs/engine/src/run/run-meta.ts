@@ -9,6 +9,8 @@ export interface RunMeta {
   batchId?: string;
   cron?: string;
   originalRunId?: string;
+  /** Correlation IDs of invokes that wait for the run, and are not those of its events. */
+  callers?: string[];
   /** What a step is to be called with instead of its own arguments, in a run that goes on from it. */
   input?: { hash: StepHash; args: JsonValue[] };
   /** Of a run that a durable endpoint began by itself. */

@@ -89,11 +89,10 @@ test('a run of an event that was handled late is cancelled with those that were 
   await clock.advanceBy(3_600_000);
   await handleEvent(ports, old);
   const now = clock.now();
+  const sweep = { id: 's', envId: 'env', kind: 'cancellation', functionId: aFunction().id, state: 'open' } as const;
+  const counts = { seen: 0, done: 0, failed: 0 };
   const cancel = (startedBefore: number) =>
-    cancelRuns(ports, {
-      ...{ id: 's', envId: 'env', kind: 'cancellation', functionId: aFunction().id, state: 'open', createdAt: now },
-      ...{ seen: 0, done: 0, failed: 0, spec: JSON.stringify({ startedBefore }) },
-    });
+    cancelRuns(ports, { ...sweep, ...counts, createdAt: now, spec: JSON.stringify({ startedBefore }) });
 
   expect(await cancel(now)).toMatchObject({ seen: 0, done: 0 });
   expect(await runIds(cell)).toHaveLength(1);

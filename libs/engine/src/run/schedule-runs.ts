@@ -1,28 +1,21 @@
-import {
-  DEFAULT_ENV_ID,
-  type Event,
-  type EventId,
-  type FunctionDefinition,
-  INTERNAL_EVENTS,
-  type JsonObject,
-} from '@perdure/domain';
+import { type Event, type EventId, type FunctionDefinition, INTERNAL_EVENTS, type JsonObject } from '@perdure/domain';
 import { evaluateBoolean } from '@perdure/expressions';
 import type { EventOutcome, EventOutcomeRecord } from '@perdure/history';
-import { asJsonObject, canonicalJson, correlationIdOf, errorMemo, type StoredEvent } from '@perdure/protocol';
+import { asJsonObject, canonicalJson, correlationIdOf, type StoredEvent } from '@perdure/protocol';
 import type { ScheduleResult } from '@perdure/store';
 import type { Candidate } from '../function/function-index.ts';
-import { hintOfCell } from '../hints/cell-hints.ts';
-import { functionNotFound } from '../job/plan-op.ts';
 import type { Ports } from '../ports.ts';
-import { notInvokedMemo } from '../wait/invoke-memo.ts';
+import { answerUninvoked } from '../wait/answer-invoke.ts';
+import { planBuffer } from './plan-buffer.ts';
 import { planRun, type PlanRunInput } from './plan-run.ts';
 import { runIdOf } from './run-id-of.ts';
+import { scheduleTraced } from './schedule-traced.ts';
 
 /** What one event led to. */
 export interface Scheduled {
   /** What no run's row tells. */
   outcomes: EventOutcomeRecord[];
-  /** Cells in which something was scheduled. */
+  /** Cells in which there is something new: jobs, entries of the outbox, a buffer that will close. */
   cells: number[];
 }
 
@@ -49,63 +42,43 @@ export async function scheduleRuns(
   const eventsJson = `[${canonicalJson(delivered)}]`;
   const now = ports.clock.now();
   const cells = fns.map((fn) => index.cellOf(fn.id));
-  const outcomes = await Promise.all(
+  const results = await Promise.all(
     fns.map(async (fn, i) => {
       const runId = runIdOf(event, fn.id, cells[i] ?? 0);
       const result = await schedule(ports, { fn, event, delivered, eventsJson, runId, now });
-      await answerUninvoked(ports, event, fn, result);
-      return outcomeOf(result);
+      await answerUninvoked(ports, callersOf(ports, event, fn), result);
+      return result;
     }),
   );
-  const records = outcomes.flatMap((outcome, i) => record(event.internalId, fns[i], outcome, now));
-  return { outcomes: [...failures, ...records], cells };
+  const records = results.flatMap((result, i) => record(event.internalId, fns[i], outcomeOf(fns[i], result), now));
+  return {
+    outcomes: [...failures, ...records],
+    cells: cells.filter((_cell, i) => results[i] !== undefined && isNews(results[i])),
+  };
 }
 
 async function schedule(ports: Ports, input: PlanRunInput): Promise<ScheduleResult> {
-  const { fn, event, runId } = input;
-  const span = ports.telemetry.tracer?.start('run.schedule', {
-    parent: event.trace,
-    attributes: { 'perdure.function': fn.slug, 'perdure.run_id': runId, 'perdure.event_id': event.internalId },
-  });
-  try {
-    const trace = span?.traceparent ?? event.trace;
-    const result = await ports.store.schedule(planRun({ ...input, ...(trace !== undefined && { trace }) }));
-    span?.set({ 'perdure.outcome': result.kind, ...('runId' in result && { 'perdure.run_id': result.runId }) });
-    return result;
-  } catch (error) {
-    span?.end(error);
-    throw error;
-  } finally {
-    span?.end();
+  const { fn, event, delivered, runId, now } = input;
+  const buffer = planBuffer(fn, event, delivered, now);
+  if (buffer.kind === 'none' && buffer.problem !== undefined) {
+    const { problem: reason } = buffer;
+    ports.log.warn('a batch key failed: the event has a run of its own', {
+      eventId: event.internalId,
+      functionId: fn.id,
+      reason,
+    });
   }
+  const about = { fn, runId, eventId: event.internalId, trace: event.trace };
+  return scheduleTraced(ports, about, (trace) => ({
+    ...planRun({ ...input, ...(trace !== undefined && { trace }) }),
+    ...(buffer.kind === 'buffer' && { buffer: buffer.spec }),
+  }));
 }
 
-/** An invoke whose function was not run has its outcome at once (execution.md 5.10). */
-async function answerUninvoked(
-  ports: Ports,
-  event: Event,
-  fn: FunctionDefinition,
-  result: ScheduleResult,
-): Promise<void> {
+/** What invoked the function by this event; nothing when the event was made for another. */
+function callersOf(ports: Ports, event: Event, fn: FunctionDefinition): string[] {
   const correlationId = correlationIdOf(event);
-  if (correlationId === undefined || fn !== invokedFunction(ports, event)) return;
-  const memo = uninvokedMemo(result);
-  if (memo !== undefined) await reply(ports, correlationId, memo);
-}
-
-function uninvokedMemo(result: ScheduleResult): string | undefined {
-  switch (result.kind) {
-    case 'created':
-    case 'exists':
-      return undefined;
-    case 'duplicate':
-      // By the event alone: this is a repeat, and the run has answered or will.
-      return result.by === 'event' ? undefined : notInvokedMemo({ kind: 'duplicate' });
-    case 'rate-limited':
-      return notInvokedMemo({ kind: 'rate-limited' });
-    case 'skipped':
-      return notInvokedMemo({ kind: 'skipped', reason: result.reason });
-  }
+  return correlationId === undefined || fn !== invokedFunction(ports, event) ? [] : [correlationId];
 }
 
 /** The function was unregistered between the invoke and now. One that this process has yet to hear of gets the event later. */
@@ -115,12 +88,13 @@ async function answerMissingTarget(ports: Ports, event: Event): Promise<void> {
   await ports.catalog.confirm();
   if (invokedFunction(ports, event) !== undefined) return;
   const name = asJsonObject(event.data['_inngest'])?.['fn_id'];
-  await reply(ports, correlationId, errorMemo(functionNotFound(typeof name === 'string' ? name : '')));
+  const result = { kind: 'function-missing' as const, name: typeof name === 'string' ? name : '' };
+  await answerUninvoked(ports, [correlationId], result);
 }
 
-async function reply(ports: Ports, correlationId: string, memo: string): Promise<void> {
-  const result = await ports.store.resume({ envId: DEFAULT_ENV_ID, kind: 'invoke', correlationId, memo });
-  if (result.kind === 'resumed') hintOfCell(ports, 'jobs-ready', result.runId);
+/** Whether it is of any use to look at the cell now: not for an event that joined others. */
+function isNews(result: ScheduleResult): boolean {
+  return result.kind !== 'buffered' || result.opened || result.closed;
 }
 
 function record(
@@ -132,7 +106,7 @@ function record(
   return fn === undefined || outcome === undefined ? [] : [{ eventId, functionId: fn.id, at, outcome }];
 }
 
-function outcomeOf(result: ScheduleResult): EventOutcome | undefined {
+function outcomeOf(fn: FunctionDefinition | undefined, result: ScheduleResult): EventOutcome | undefined {
   switch (result.kind) {
     case 'created':
     case 'skipped':
@@ -144,6 +118,8 @@ function outcomeOf(result: ScheduleResult): EventOutcome | undefined {
       return { kind: result.by === 'event' ? 'duplicate' : 'idempotent', runId: result.runId };
     case 'rate-limited':
       return { kind: 'rate_limited' };
+    case 'buffered':
+      return { kind: fn?.flow.debounce === undefined ? 'batched' : 'debounced', bufferId: result.bufferId };
   }
 }
 

@@ -25,6 +25,7 @@ export function countRuns(ports: Ports, entries: readonly OutboxEntry[]): void {
         metrics.runsEnded.add(1, slugOf(ports, entry.run.functionId), entry.status.toLowerCase());
         break;
       case 'event':
+      case 'buffer-closed':
         break;
       default:
         assertNever(entry);

@@ -1,14 +1,16 @@
-import { assertNever } from '@perdure/domain';
+import { assertNever, type RunId } from '@perdure/domain';
 import type { StreamMessage } from '@perdure/event-stream';
-import type { HistoryBatch, RunHistory } from '@perdure/history';
+import type { EventOutcomeRecord, HistoryBatch, RunHistory } from '@perdure/history';
 import { deferredEvents, runEndedEvents, toStoredEvent } from '@perdure/protocol';
-import type { OutboxEntry } from '@perdure/store';
+import type { OutboxEntry, Store } from '@perdure/store';
 import { recordsMessage, type Records } from '../history/record-messages.ts';
 import { BackgroundLoop } from '../loop/background-loop.ts';
+import { isOutage } from '../loop/through-outage.ts';
 import type { Ports } from '../ports.ts';
 import { printMemos } from '../replay/kept-memos.ts';
 import { parseRunMeta } from '../run/run-meta.ts';
 import { runRow } from '../run/run-row.ts';
+import { abandonBuffered, type Closing, scheduleBuffered } from '../run/schedule-buffered.ts';
 import { countRuns } from './count-runs.ts';
 import { idlePace } from './pace.ts';
 
@@ -18,21 +20,25 @@ const ENTRIES_MAX = 500;
 const FALLBACK_MS = 1_000;
 /** Gathers what comes within this time into one batch; nobody waits for it but readers of history. */
 const GATHER_MS = 20;
+/** Tries of a buffer's run that fail for another reason than an outage, before the entries behind it are no longer held up. */
+const TRIES_MAX = 5;
 
 type Ended = Extract<OutboxEntry, { kind: 'run-ended' }>;
 
 /**
  * Brings what happened in a cell to the event stream: events that it caused, and records for history (architecture.md 4,
- * outbox).
+ * outbox). Buffers that were closed become runs here.
  *
- * An entry is dropped only after the stream has what it tells, so a crash repeats entries and loses none; the stream and
- * those who read it recognise repeats by ID.
+ * An entry is dropped only after the stream has what it tells, and the store for good the run that it is for; so a crash repeats
+ * entries and loses none. The stream, those who read it, and the store recognise repeats by ID.
  */
 export class OutboxLoop {
   private readonly ports: Ports;
   private readonly cell: number;
   private readonly loop: BackgroundLoop;
   private gathering: NodeJS.Timeout | undefined;
+  /** By buffer, how often scheduling its run failed. */
+  private readonly failures = new Map<RunId, number>();
   private unsubscribe: (() => void)[] = [];
 
   constructor(ports: Ports, cell: number) {
@@ -77,12 +83,14 @@ export class OutboxLoop {
       const [first] = entries;
       const last = entries.at(-1);
       if (first === undefined || last === undefined) return idlePace(FALLBACK_MS, store.cells.length);
-      const records = recordsMessage(`${this.cell}:${first.seq}-${last.seq}:${first.at}`, toRecords(entries));
       const span = telemetry.tracer?.start('outbox.drain', {
         attributes: { 'perdure.cell': this.cell, 'perdure.entries': entries.length },
       });
       try {
-        await stream.append([...entries.flatMap((entry) => this.eventsOf(entry)), records]);
+        const outcomes = await this.scheduleBuffered(cell, entries);
+        const records = { ...toRecords(entries), ...(outcomes.length > 0 && { outcomes }) };
+        const message = recordsMessage(`${this.cell}:${first.seq}-${last.seq}:${first.at}`, records);
+        await stream.append([...entries.flatMap((entry) => this.eventsOf(entry)), message]);
         await cell.ackOutbox(last);
       } catch (error) {
         span?.end(error);
@@ -95,18 +103,55 @@ export class OutboxLoop {
     }
   }
 
+  /** The runs of buffers that were closed, each for itself: one that fails keeps no other from being scheduled. */
+  private async scheduleBuffered(cell: Store, entries: OutboxEntry[]): Promise<EventOutcomeRecord[]> {
+    const closings = entries.flatMap((entry) =>
+      entry.kind === 'buffer-closed' ? [{ buffer: entry.buffer, closedAt: entry.at, cell: this.cell }] : [],
+    );
+    if (closings.length === 0) return [];
+    const results = await Promise.allSettled(closings.map((closing) => this.scheduleOne(closing)));
+    this.ports.bus.publish('jobs-ready', { cell: this.cell });
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    await cell.durable();
+    return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+  }
+
+  private async scheduleOne(closing: Closing): Promise<EventOutcomeRecord[]> {
+    const { bufferId } = closing.buffer;
+    try {
+      const outcomes = await scheduleBuffered(this.ports, closing);
+      this.failures.delete(bufferId);
+      return outcomes;
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      const failures = (this.failures.get(bufferId) ?? 0) + 1;
+      this.failures.set(bufferId, failures);
+      if (failures < TRIES_MAX) throw error;
+      return abandonBuffered(this.ports, closing, error);
+    }
+  }
+
   private eventsOf(entry: OutboxEntry): StreamMessage[] {
     if (entry.kind === 'event') return [{ id: entry.event.eventId, topic: 'events', body: entry.event.body }];
     if (entry.kind !== 'run-ended') return [];
     const { runId, appId, functionId } = entry.run;
     const slug = this.ports.catalog.index.findById(functionId)?.slug ?? String(functionId);
     const { status, at: endedAt, output } = entry;
-    const ended = { runId, slug, status, endedAt, events: entry.events, ...(output !== undefined && { output }) };
+    const { trace, callers } = parseRunMeta(entry.run.meta);
+    const ended = {
+      runId,
+      slug,
+      status,
+      endedAt,
+      events: entry.events,
+      ...(output !== undefined && { output }),
+      ...(callers !== undefined && { callers }),
+    };
     const events = [
       ...(entry.publishesEnd ? runEndedEvents(ended) : []),
       ...deferredEvents({ runId, appId, functionId, slug, endedAt }, entry.defers ?? []),
     ];
-    const { trace } = parseRunMeta(entry.run.meta);
     return events.map((event) => ({ id: event.internalId, topic: 'events', body: toStoredEvent(event, trace) }));
   }
 }
@@ -129,6 +174,7 @@ function toRecords(entries: OutboxEntry[]): Records {
         runs.push(endedRow(entry));
         break;
       case 'event':
+      case 'buffer-closed':
         break;
       default:
         assertNever(entry);

@@ -91,6 +91,17 @@ test('the invoke that waits is named, in a batch each one', () => {
   expect(runEndedEvents(run({}, [invoked('run.c')])).map((event) => event.data['correlation_id'])).toEqual(['run.c']);
 });
 
+test('each invoke whose event was dropped for a later one is told, under an ID of its own', () => {
+  const ended = run({ output: '1', callers: ['run.a', 'run.b'] }, [invoked('run.c')]);
+
+  const events = runEndedEvents(ended);
+
+  expect(events.map((event) => event.data['correlation_id'])).toEqual(['run.c', 'run.a', 'run.b']);
+  for (const event of events) expect(event.data).toMatchObject({ result: 1, event: invoked('run.c') });
+  expect(new Set(events.map((event) => event.internalId)).size).toBe(3);
+  expect(runEndedEvents(ended)).toEqual(events);
+});
+
 test('telling an end again gives the same events; each has an ID of its own, of the time of the end', () => {
   const ended = run({ status: 'Failed', output: '{}' }, [TRIGGER, invoked('run.a')]);
 

@@ -22,6 +22,8 @@ export interface EndedRun {
   events: string;
   /** JSON: what a completed run returned, the error body of a failed one. */
   output?: string;
+  /** Correlation IDs of invokes that wait for the run, besides those of its events. */
+  callers?: readonly string[];
 }
 
 /** A run's parts, parsed once for all its events. */
@@ -33,7 +35,8 @@ interface Ending {
 
 /**
  * The events that tell the end of a run (sdk-protocol.md 8.2 to 8.4): finished, and failed or cancelled when it was. Of a
- * batch, each further event that an invoke waits behind has a finished event of its own. IDs are derived from the run, so
+ * batch, each further event that an invoke waits behind has a finished event of its own, and so has each invoke whose event was dropped
+ * for a later one. IDs are derived from the run, so
  * that telling it twice tells it once. Runs that were themselves triggered by such events tell nothing: the caller's matter.
  */
 export function runEndedEvents(run: EndedRun): Event[] {
@@ -41,7 +44,8 @@ export function runEndedEvents(run: EndedRun): Event[] {
   const others = ending.events.flatMap((event, index) =>
     index > 0 && correlationIdOf(event) !== undefined ? [finishedEvent(ending, index)] : [],
   );
-  const finished = [finishedEvent(ending, 0), ...others];
+  const callers = (run.callers ?? []).map((caller) => finishedEvent(ending, 0, caller));
+  const finished = [finishedEvent(ending, 0), ...others, ...callers];
   if (run.status === 'Failed') return [...finished, notice(ending, INTERNAL_EVENTS.failed)];
   if (run.status === 'Cancelled') return [...finished, notice(ending, INTERNAL_EVENTS.cancelled)];
   return finished;
@@ -72,11 +76,12 @@ function readEnding(run: EndedRun): Ending {
   };
 }
 
-function finishedEvent(ending: Ending, index: number): Event {
+/** `caller`: told to this invoke, instead of the one that the event is of. */
+function finishedEvent(ending: Ending, index: number, caller?: string): Event {
   const { run, events } = ending;
-  const correlationId = correlationIdOf(events[index] ?? {});
+  const correlationId = caller ?? correlationIdOf(events[index] ?? {});
   return {
-    ...base(ending, INTERNAL_EVENTS.finished, index),
+    ...base(ending, INTERNAL_EVENTS.finished, index, caller),
     data: {
       ...dataOf(ending, index),
       ...(correlationId !== undefined && { correlation_id: correlationId }),
@@ -91,10 +96,10 @@ function notice(ending: Ending, name: string): Event {
   return { ...base(ending, name, 0), id: run.runId, data: { ...dataOf(ending, 0), _inngest: { status: run.status } } };
 }
 
-function base({ run, events }: Ending, name: string, index: number): Omit<Event, 'data'> {
+function base({ run, events }: Ending, name: string, index: number, caller?: string): Omit<Event, 'data'> {
   const meta = asJsonObject(events[index]?.['meta']);
   return {
-    internalId: derivedUlid(run.endedAt, name, run.runId, String(index)),
+    internalId: derivedUlid(run.endedAt, name, run.runId, caller ?? String(index)),
     receivedAt: run.endedAt,
     name,
     ts: run.endedAt,
