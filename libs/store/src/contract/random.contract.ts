@@ -29,6 +29,7 @@ const CLAIMS_MAX = 3000;
 /** One thing that happens in a random story. Numbers pick one of what is there at the time. */
 export type Happening =
   | { kind: 'schedule'; fn: number; key: number; priority: number; delayMs: number; singleton: number }
+  | { kind: 'buffer'; fn: number; key: number; event: number; isBatch: boolean; ms: number; olderByMs: number }
   | { kind: 'claim'; jobsMax: number }
   | { kind: 'answer'; pick: number; shape: number; chain: boolean; version: number; repeat: boolean }
   | { kind: 'retry'; pick: number; delayMs: number; reason: number }
@@ -41,6 +42,7 @@ export type Happening =
   | { kind: 'account'; limit: number }
   | { kind: 'state'; fn: number; state: number }
   | { kind: 'collect' }
+  | { kind: 'drainOutbox' }
   | { kind: 'reconcile'; runsMax: number }
   | { kind: 'expireLeases' };
 
@@ -55,6 +57,18 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       priority: fc.integer({ min: -5, max: 5 }),
       delayMs: fc.constantFrom(0, 0, 0, 50),
       singleton: fc.nat({ max: 5 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('buffer' as const),
+      fn: fc.nat({ max: 2 }),
+      key: fc.nat({ max: 1 }),
+      event: fc.nat({ max: 30 }),
+      isBatch: fc.boolean(),
+      ms: fc.constantFrom(5, 50, 500),
+      olderByMs: fc.constantFrom(0, 0, 20),
     }),
   },
   {
@@ -109,6 +123,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('state' as const), fn: fc.nat({ max: 2 }), state: fc.nat({ max: 2 }) }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('collect' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('drainOutbox' as const) }) },
   {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('reconcile' as const), runsMax: fc.constantFrom(1, 3, 100) }),
@@ -121,12 +136,20 @@ export function happenings(): fc.Arbitrary<Happening[]> {
   return fc.array(happening, { minLength: 10, maxLength: 80, size: 'max' });
 }
 
+interface BufferedItem {
+  meta: string;
+  eventAt: number;
+}
+
 /** Plays a random story, keeping what executors would know. */
 export class Story {
   readonly #play: Player;
   /** Leases that somebody believes to have. */
   #held: ClaimedJob[] = [];
   readonly #runs: string[] = [];
+  /** What each buffer is to be told with, and with what it was told, each time. */
+  readonly #buffers = new Map<string, BufferedItem[]>();
+  readonly #told = new Map<string, string[][]>();
   readonly #limits = new Map<string, FunctionLimits>();
   #version = 1;
 
@@ -144,6 +167,8 @@ export class Story {
     switch (event.kind) {
       case 'schedule':
         return this.#schedule(event);
+      case 'buffer':
+        return this.#buffer(event);
       case 'claim':
         return this.#claim(event.jobsMax);
       case 'answer':
@@ -187,6 +212,9 @@ export class Story {
       case 'collect':
         await store.collectGarbage(5);
         return;
+      case 'drainOutbox':
+        await this.#drainOutbox();
+        return;
       case 'reconcile': {
         const { runs, ...repairs } = await this.#play.withoutTrace(() => reconcileAll(store, event.runsMax));
         expect(repairs).toEqual({ redriven: [], holders: 0, lanes: 0 });
@@ -222,6 +250,46 @@ export class Story {
     const result = await this.#play.store.schedule(args);
     expect(await this.#play.store.schedule(args)).toEqual(result);
     if (result.kind === 'created') this.#runs.push(result.runId);
+  }
+
+  async #buffer(event: Extract<Happening, { kind: 'buffer' }>): Promise<void> {
+    const { fn, key: keyIndex, isBatch, ms, olderByMs } = event;
+    const key = KEYS[keyIndex] ?? '';
+    const eventAt = this.#play.clock.now() - olderByMs;
+    const args = this.#play.aRun({
+      functionId: fnOf(fn),
+      dedupKey: `buffered ${event.event}`,
+      buffer: isBatch
+        ? { kind: 'batch', key, eventsMax: 3, bytesMax: 1000, timeoutMs: ms }
+        : { kind: 'debounce', key, periodMs: ms, timeoutMs: 60, eventAt },
+      ...(event.event % 5 === 0 && { correlationId: this.#play.unique('caller') }),
+    });
+    args.meta = args.runId;
+    const result = await this.#play.store.schedule(args);
+    expect(await this.#play.store.schedule(args)).toEqual(result);
+    expect(['buffered', 'duplicate', 'skipped']).toContain(result.kind);
+    if (result.kind !== 'buffered') return;
+    const items = this.#buffers.get(result.bufferId) ?? [];
+    if (isBatch) items.push({ meta: args.meta, eventAt });
+    else if (eventAt >= (items[0]?.eventAt ?? 0)) items[0] = { meta: args.meta, eventAt };
+    this.#buffers.set(result.bufferId, items);
+  }
+
+  /** Whether there was anything. */
+  async #drainOutbox(): Promise<boolean> {
+    const entries = await this.#play.drainOutbox();
+    for (const entry of entries) {
+      if (entry.kind !== 'buffer-closed') continue;
+      const { bufferId, items } = entry.buffer;
+      this.#told.set(bufferId, [...(this.#told.get(bufferId) ?? []), items.map(({ meta }) => meta)]);
+    }
+    return entries.length > 0;
+  }
+
+  #expectBuffersTold(): void {
+    for (const [bufferId, items] of this.#buffers) {
+      expect(this.#told.get(bufferId)).toEqual([items.map(({ meta }) => meta)]);
+    }
   }
 
   async #claim(jobsMax: number): Promise<void> {
@@ -330,14 +398,22 @@ export class Story {
       if (nextWakeAt > clock.now()) await clock.advanceTo(nextWakeAt);
     }
     await clock.advanceBy(LONG_MS);
-    expect(await store.counts()).toMatchObject({ runs: 0, delayed: 0, ready: 0, leased: 0, parkedLanes: 0 });
+    expect(await store.counts()).toMatchObject({
+      runs: 0,
+      delayed: 0,
+      ready: 0,
+      leased: 0,
+      parkedLanes: 0,
+      buffers: 0,
+    });
     await this.#expectEmpty();
+    this.#expectBuffersTold();
   }
 
   /** What ended runs leave expires, and then nothing is left but limits. */
   async #expectEmpty(): Promise<void> {
     const { store, clock } = this.#play;
-    while ((await this.#play.drainOutbox()).length > 0);
+    while (await this.#drainOutbox());
     await collectAll(store);
     expect(findLeftovers(await store.dump())).toEqual([]);
     await clock.advanceBy(DAY_MS);

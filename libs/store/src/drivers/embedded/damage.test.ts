@@ -91,6 +91,7 @@ const damages: Record<string, Damage> = {
   'a timer fires for nothing': (tx) => {
     tx.zadd('due', 1, BOGUS);
     tx.zadd('lease', 1, BOGUS);
+    tx.zadd('due', 1, 'B|run999999|fn-9|batch|k');
     tx.zadd('parked', 1, 'L|fn-1|C|||x|');
     tx.zadd('parked', 1, 'F|fn-9');
     return true;
@@ -98,6 +99,7 @@ const damages: Record<string, Damage> = {
   'lists name what is not there': (tx) => {
     tx.zadd('runs', 1, 'run999999');
     tx.zadd('pauses', 1, 'run999999.p');
+    tx.zadd('buffers', 1, 'run999999|fn-9|batch|k');
     tx.zadd('lanes', 1, 'fn-1|C|||x|');
     tx.zadd('fns', 1, 'fn-9');
     return true;
@@ -144,6 +146,12 @@ const damages: Record<string, Damage> = {
   'the paths of pauses are lost': (tx, store, pick) => on(pick(store.ids('pzp')), ([, key]) => tx.hdrop(key)),
   'a run forgets a pause': (tx, store, pick) => on(pick(ofRuns(store, 'pz')), ([key, id]) => tx.srem(key, id)),
   'a signal is forgotten': (tx, store, pick) => on(pick(store.ids('sig')), ([, key]) => tx.drop(key)),
+  'a buffer has no timer': (tx, store, pick) =>
+    on(pick(store.scores('buffers').keys()), (entry) => tx.zrem('due', `B|${entry}`)),
+  'a buffer is not listed': lose('buffers'),
+  'the record of a buffer is lost': (tx, store, pick) => on(pick(store.ids('bf')), ([, key]) => tx.hdrop(key)),
+  'what a buffer holds is lost': (tx, store, pick) =>
+    on(pick(store.ids('bf')), ([, key]) => tx.mdrop(`bi|${store.doc(key)?.['id']}`)),
   'a dedup key is lost': (tx, store, pick) =>
     on(pick(store.runs()), ([, run]) => tx.hdrop(`idem|${run['fn']}|${run['dk']}`)),
   'a singleton is lost': (tx, store, pick) => on(pick(store.ids('sg')), ([, key]) => tx.drop(key)),
@@ -188,6 +196,32 @@ test('a run whose events are lost ends when its next job is claimed, chained or 
     expect(ends.map((end) => [end.status, end.reason, end.events])).toEqual([
       ['Failed', 'StateLost', '[]'],
       ['Failed', 'StateLost', '[]'],
+    ]);
+    expect(await store.checkInvariants()).toEqual([]);
+  });
+});
+
+test('events of a buffer whose record is lost are told all the same, once', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'perdure-damage-'));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  const clock = testClock();
+  const buffer = { kind: 'batch', key: 'k', eventsMax: 10, bytesMax: 1000, timeoutMs: 1000 } as const;
+  const names = ['a', 'b', 'c'];
+  await withStore(path, clock, async (store) => {
+    const play = new Player(store, clock);
+    for (const meta of names) await play.schedule({ buffer, meta, correlationId: `by.${meta}` });
+  });
+  damageFile(path, damages['the record of a buffer is lost']!, 0);
+
+  await withStore(path, clock, async (store) => {
+    const play = new Player(store, clock);
+    await reconcileAll(store);
+    await clock.advanceBy(1000);
+    await play.claim();
+
+    const told = (await store.readOutbox(10)).map((entry) => entry.kind === 'buffer-closed' && entry.buffer);
+    expect(told).toMatchObject([
+      { functionId: 'fn-1', kind: 'batch', items: names.map((meta) => ({ meta })), callers: ['by.a', 'by.b', 'by.c'] },
     ]);
     expect(await store.checkInvariants()).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { IDEMPOTENCY_MS } from '@perdure/domain';
 import fc from 'fast-check';
 
-import type { AdvanceArgs, ClaimArgs, PauseSpec, ScheduleArgs, StepPlan, Store } from '../../store.ts';
+import type { AdvanceArgs, BufferSpec, ClaimArgs, PauseSpec, ScheduleArgs, StepPlan, Store } from '../../store.ts';
 
 /**
  * Random use of a store, for tests that play the same on two of them. Pools of names are small, so that actions meet:
@@ -49,6 +49,7 @@ interface ScheduleDraft {
   cancelOn: number;
   startTimeoutMs: number;
   correlation: number;
+  buffer: 'none' | 'debounce' | 'batch';
 }
 
 interface AdvanceDraft {
@@ -155,6 +156,7 @@ function aScheduleDraft(): fc.Arbitrary<ScheduleDraft> {
     cancelOn: small,
     startTimeoutMs: fc.constantFrom(0, 0, 10_000),
     correlation: small,
+    buffer: fc.constantFrom('none', 'none', 'debounce', 'batch'),
   });
 }
 
@@ -419,7 +421,16 @@ export class ActionPlayer {
       ...(draft.cancelOn > 2 ? { cancelOn: [this.#aPause('cancel', runId, 0, draft.cancelOn, 60_000)] } : {}),
       ...(draft.startTimeoutMs > 0 ? { startTimeoutMs: draft.startTimeoutMs } : {}),
       ...(draft.correlation > 2 ? { correlationId: `run-1.hash-${draft.correlation}` } : {}),
+      ...(draft.buffer === 'none' ? {} : { buffer: this.#aBuffer(draft.buffer, draft) }),
     };
+  }
+
+  #aBuffer(kind: BufferSpec['kind'], { correlation, priority, startTimeoutMs }: ScheduleDraft): BufferSpec {
+    const key = `key|${correlation % 2}`;
+    const timeoutMs = correlation > 1 ? 5_000 : 90_000;
+    if (kind === 'batch') return { kind, key, eventsMax: 3, bytesMax: 60, timeoutMs };
+    const eventAt = this.#clock.now() - priority;
+    return { kind, key, periodMs: 4_000, eventAt, ...(startTimeoutMs > 0 ? { timeoutMs } : {}) };
   }
 
   #toAdvance(
