@@ -9,7 +9,8 @@ interface Deployment {
   lag?: number | Error;
   deadLetters?: DeadLetter[];
   outbox?: number;
-  broken?: string[];
+  /** What each page of the audit of the second cell finds. */
+  broken?: string[][];
   runs?: number;
   keys?: Record<string, unknown>;
 }
@@ -26,16 +27,27 @@ function portsOf({ lag = 0, deadLetters = [], outbox = 0, broken = [], runs = 3,
       readDeadLetters: async (group: string) => (group === 'runner' ? deadLetters : []),
     },
     store: {
-      cells: [{ dump: async () => ({}) }, { dump: async () => keys }],
+      cells: [
+        { dump: async () => ({}), audit: async () => ({ problems: [] }) },
+        { dump: async () => keys, audit: (args: { cursor?: string }) => auditPage(broken, Number(args.cursor ?? 0)) },
+      ],
       counts: async () => counts,
-      checkInvariants: async () => broken,
     },
     catalog: { index: { active: () => [{}, {}] } },
   } as unknown as Ports;
 }
 
-async function found(deployment: Deployment, isDeep = false): Promise<Record<string, string>> {
-  const checks = await checkPorts(portsOf(deployment), { isDeep });
+async function auditPage(pages: string[][], at: number): Promise<{ problems: string[]; cursor?: string }> {
+  const problems = pages[at] ?? [];
+  return at + 1 < pages.length ? { problems, cursor: String(at + 1) } : { problems };
+}
+
+async function found(
+  deployment: Deployment,
+  isDeep = false,
+  tell: (line: string) => void = () => {},
+): Promise<Record<string, string>> {
+  const checks = await checkPorts(portsOf(deployment), { isDeep, tell });
   return Object.fromEntries(checks.map(({ name, status, message }) => [name, `${status}: ${message}`]));
 }
 
@@ -74,9 +86,18 @@ test('what was given up on is a problem, with the reason of the oldest', async (
 });
 
 test('broken invariants are looked for with --deep only', async () => {
-  const broken = ['a job without a run'];
+  const broken = [['a job without a run'], [], ['a job without a run', 'a full lane']];
+  const told: string[] = [];
 
-  expect(await found({ broken }, true)).toMatchObject({ invariants: 'problem: 1 are broken: a job without a run' });
+  expect(await found({ broken }, true, (line) => told.push(line))).toMatchObject({
+    invariants: 'problem: 2 are broken: cell 1: a job without a run; cell 1: a full lane',
+  });
+  expect(told).toEqual([
+    'cell 0: done after 1 looks',
+    'cell 1: a job without a run',
+    'cell 1: a full lane',
+    'cell 1: done after 3 looks',
+  ]);
   expect(await found({ broken })).not.toHaveProperty('invariants');
 });
 

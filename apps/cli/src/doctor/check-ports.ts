@@ -1,6 +1,6 @@
 import { GROUP_NAMES, type GroupName } from '@perdure/event-stream';
 import type { Ports } from '@perdure/engine';
-import { findLeftovers } from '@perdure/store';
+import { findLeftovers, type StoreInspection } from '@perdure/store';
 import { type Check, attempt } from './check.ts';
 
 const TIMEOUT_MS = 15_000;
@@ -11,9 +11,20 @@ const BACKLOG_MAX = 10_000;
 const DEAD_LETTERS_SHOWN = 10;
 const INVARIANTS_SHOWN = 10;
 const LEFTOVERS_SHOWN = 10;
+/** What one look of an audit takes: so little that whoever uses the store meanwhile does not notice. */
+const AUDIT_ENTRIES = 100;
+/** Looks between two lines that tell how far it is. */
+const LOOKS_TOLD = 1000;
+
+export interface DoctorOptions {
+  /** Looks at everything in the store. */
+  isDeep: boolean;
+  /** Is told a line of what takes long. */
+  tell: (line: string) => void;
+}
 
 /** Looks at what a deployment holds, through the ports that its servers have. Changes nothing. */
-export async function checkPorts(ports: Ports, { isDeep }: { isDeep: boolean }): Promise<Check[]> {
+export async function checkPorts(ports: Ports, { isDeep, tell }: DoctorOptions): Promise<Check[]> {
   const groups = GROUP_NAMES.flatMap((group) => [
     look(`events for the ${group}`, () => checkLag(ports, group)),
     look(`dead letters of the ${group}`, () => checkDeadLetters(ports, group)),
@@ -23,7 +34,7 @@ export async function checkPorts(ports: Ports, { isDeep }: { isDeep: boolean }):
     look('queue', () => checkQueue(ports)),
     look('outbox', () => checkOutbox(ports)),
     look('functions', () => checkFunctions(ports)),
-    ...(isDeep ? [look('invariants', () => checkInvariants(ports), DEEP_MS)] : []),
+    ...(isDeep ? [look('invariants', () => checkInvariants(ports, tell), DEEP_MS)] : []),
     ...(isDeep ? [look('leftovers', () => checkLeftovers(ports), DEEP_MS)] : []),
   ]);
   return checks.flat();
@@ -82,8 +93,37 @@ async function checkFunctions({ catalog }: Ports): Promise<Check> {
   return { name: 'functions', status: 'ok', message: `${functions} registered`, facts: { functions } };
 }
 
-async function checkInvariants({ store }: Ports): Promise<Check> {
-  const broken = await store.checkInvariants();
+/** A page at a time, each at one instant: what servers do meanwhile is no problem. */
+async function checkInvariants({ store }: Ports, tell: (line: string) => void): Promise<Check> {
+  // Pages may overlap, and tell the same twice.
+  const broken = new Set<string>();
+  for (const [number, cell] of store.cells.entries()) {
+    const name = store.cells.length === 1 ? 'store' : `cell ${number}`;
+    let looks = 0;
+    for await (const problems of auditPages(cell)) {
+      const news = problems.map((problem) => `${name}: ${problem}`).filter((problem) => !broken.has(problem));
+      for (const problem of news) {
+        tell(problem);
+        broken.add(problem);
+      }
+      looks += 1;
+      if (looks % LOOKS_TOLD === 0) tell(`${name}: ${looks} looks so far`);
+    }
+    tell(`${name}: done after ${looks} looks`);
+  }
+  return judgeInvariants([...broken]);
+}
+
+async function* auditPages(cell: StoreInspection): AsyncGenerator<string[]> {
+  let cursor: string | undefined;
+  do {
+    const page = await cell.audit({ entriesMax: AUDIT_ENTRIES, ...(cursor !== undefined && { cursor }) });
+    yield page.problems;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+}
+
+function judgeInvariants(broken: string[]): Check {
   if (broken.length === 0) return { name: 'invariants', status: 'ok', message: 'all hold' };
   const shown = broken.slice(0, INVARIANTS_SHOWN);
   return {

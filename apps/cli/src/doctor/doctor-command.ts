@@ -20,7 +20,7 @@ export function addDoctorCommand(program: Command): Command {
     .alias('dr')
     .description('check a deployment: its config, its services, what waits in them')
     .argument('[role...]', `check the config of a process with these roles: any of ${ROLE_NAMES.join(', ')}`)
-    .option('--deep', 'read the whole store and check every invariant')
+    .option('--deep', 'look at everything in the store, also while servers use it')
     .option('--json', 'print JSON')
     .enablePositionalOptions();
   addConfigOptions(command, 'doctor');
@@ -35,7 +35,7 @@ async function runDoctor(command: Command, roles: string[], { deep, json }: Doct
   const loaded = loadConfig({ ...sourcesOf('doctor', command), command: 'serve', roles: named });
   // Only now: it loads everything that a server needs.
   const { examine } = await import('./examine.ts');
-  const checks = await examine(loaded, { isDeep: deep === true });
+  const checks = await examine(loaded, { isDeep: deep === true, tell: (line) => console.error(line) });
   const lines = json === true ? [printedForPrograms(checks)] : printedForPeople(checks);
   for (const line of lines) console.log(line);
   return isHealthy(checks) ? 0 : 1;

@@ -6,11 +6,11 @@ import { silentLogger } from '@perdure/telemetry';
 import { describeProblem } from '../config-flags.ts';
 import { readVersion } from '../version.ts';
 import { type Check, isHealthy } from './check.ts';
-import { checkPorts } from './check-ports.ts';
+import { checkPorts, type DoctorOptions } from './check-ports.ts';
 import { checkServices } from './check-services.ts';
 
 /** Looks at a deployment through its config: whether that is good, its services answer, and what they hold is in order. */
-export async function examine(loaded: LoadedConfig, options: { isDeep: boolean }): Promise<Check[]> {
+export async function examine(loaded: LoadedConfig, options: DoctorOptions): Promise<Check[]> {
   const checks = checkConfig(loaded);
   if (!loaded.ok) return checks;
   const { config } = loaded;
@@ -34,7 +34,7 @@ function checkConfig({ notices, ...loaded }: LoadedConfig): Check[] {
   ];
 }
 
-async function checkContent(config: Config, options: { isDeep: boolean }): Promise<Check[]> {
+async function checkContent(config: Config, options: DoctorOptions): Promise<Check[]> {
   const name = 'content';
   try {
     // Nobody scrapes a command.
