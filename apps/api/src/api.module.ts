@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CONFIG, PORTS, type RoleConfig } from '@perdure/boot';
 import type { Ports } from '@perdure/engine';
+import { AppFunctionsController } from './controllers/app-functions.controller.ts';
 import { CancellationsController } from './controllers/cancellations.controller.ts';
 import { CheckpointController } from './controllers/checkpoint.controller.ts';
 import { EndpointOutputController } from './controllers/endpoint-output.controller.ts';
@@ -41,6 +42,7 @@ export class ApiModule {
         SignalsController,
         CancellationsController,
         FunctionsController,
+        AppFunctionsController,
         ReplaysController,
         TracesController,
         RealtimeController,

@@ -1,8 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, UseGuards } from '@nestjs/common';
 import { isUlid, type RunId } from '@perdure/domain';
 import { apiFailure, PORTS } from '@perdure/boot';
-import { cancelRun, findRun, type Ports, recordMetadata } from '@perdure/engine';
-import { envelope, parseMetadata, toRunV1 } from '@perdure/protocol';
+import { cancelRun, explainRun, findRun, type Ports, recordMetadata } from '@perdure/engine';
+import { envelope, parseMetadata, toRunV1, toWaitingV1 } from '@perdure/protocol';
 import { BearerGuard } from './bearer.guard.ts';
 
 @Controller('v1/runs')
@@ -19,6 +19,17 @@ export class RunsController {
     const run = await findRun(this.ports, parseRunId(runId));
     if (run === undefined) throw apiFailure(404, `Unable to load function run: ${runId}`);
     return envelope(toRunV1(run), this.ports.clock.now());
+  }
+
+  /** An extension: why the run has not started or does not go on; of a run that has ended, nothing. */
+  @Get(':runId/waiting')
+  async waiting(@Param('runId') text: string) {
+    const runId = parseRunId(text);
+    const explained = await explainRun(this.ports, runId);
+    const status = explained?.status ?? (await findRun(this.ports, runId))?.status;
+    if (status === undefined) throw apiFailure(404, `Unable to load function run: ${runId}`);
+    const waitingFor = explained?.waitingFor.map(toWaitingV1) ?? [];
+    return envelope({ run_id: runId, status, waiting_for: waitingFor }, this.ports.clock.now());
   }
 
   @Post(':runId/metadata')

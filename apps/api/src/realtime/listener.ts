@@ -1,5 +1,5 @@
 /** Bytes that may wait for a subscriber that reads slowly; whoever lags further behind is disconnected. */
-export const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
+export const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
 /** How often a connection is shown to be alive. */
 export const KEEP_ALIVE_MS = 15_000;
 /** After a connection was told why it ends, it has so much time to take notice. */

@@ -63,7 +63,7 @@ export function relayStream(
 
 /** Characters that come in two parts are put together. Stops when `use` says anything but 'published'. */
 async function eachText(source: ByteSource, use: (text: string) => StreamOutcome): Promise<StreamOutcome> {
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   try {
     for await (const bytes of source) {
       const outcome = use(decoder.decode(bytes, { stream: true }));

@@ -36,6 +36,11 @@ export class RealtimeHub {
     };
   }
 
+  /** Nobody listens. */
+  get isIdle(): boolean {
+    return this.#listeners.size === 0;
+  }
+
   /** Nobody is told anything any more. Repeating changes nothing. */
   close(): void {
     this.#leave();
@@ -43,7 +48,7 @@ export class RealtimeHub {
   }
 
   #deliver(update: LiveUpdate): void {
-    if (this.#listeners.size === 0) return;
+    if (this.isIdle) return;
     const message = readLive(update);
     for (const name of message.topics) {
       const listeners = this.#listeners.get(keyOf({ envId: message.envId, channel: message.channel, name }));
