@@ -37,6 +37,18 @@ export async function reconcileAll(store: Store, runsMax = 100): Promise<Omit<Re
   return total;
 }
 
+/** Every problem that a look at everything finds, a page at a time. */
+export async function auditAll(store: Store, entriesMax = 100): Promise<string[]> {
+  const found = new Set<string>();
+  let cursor: string | undefined;
+  do {
+    const page = await store.audit({ entriesMax, ...(cursor !== undefined && { cursor }) });
+    for (const problem of page.problems) found.add(problem);
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return [...found];
+}
+
 /** Collects until nothing is dropped any more. */
 export async function collectAll(store: Store): Promise<void> {
   while ((await store.collectGarbage(50)) > 0);
