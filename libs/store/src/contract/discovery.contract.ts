@@ -607,6 +607,23 @@ export function describeDiscovery(open: OpenStore): void {
       expect(resumed).toEqual({ kind: 'resumed', runId: first.run.runId });
     });
 
+    test('two waits for one signal in one answer: the second is refused, unless it is to replace the first', async ({
+      play,
+    }) => {
+      const expiresAt = play.clock.now() + 1000;
+      const job = await play.start();
+      const first = signal('w1', 'sig', 'fail', { pauseId: 'p1', expiresAt });
+      const other = signal('w2', 'other', 'fail', { pauseId: 'p2', expiresAt });
+      const second = signal('w3', 'sig', 'fail', { pauseId: 'p3', expiresAt });
+
+      const refused = await play.withoutTrace(() => play.advance(job, { plans: [first, other, second] }));
+
+      expect(refused).toEqual({ kind: 'signal-conflict', hash: 'w3' });
+      await play.plan(job, [first, first, other, signal('w3', 'sig', 'replace', { pauseId: 'p3', expiresAt })]);
+      await play.store.resume({ envId: 'env-1', kind: 'signal', correlationId: 'sig', memo: '"s"' });
+      expect(await play.store.findRunState(job.run.runId)).toMatchObject({ steps: { w3: '"s"' }, stack: ['w3'] });
+    });
+
     test('[E72] replace: the newest waiter gets the signal, the older one its timeout', async ({ play }) => {
       const expiresAt = play.clock.now() + 1000;
       const [first, second] = [await play.start(), await play.start()];

@@ -144,8 +144,9 @@ function refuse(op: Op, args: AdvanceArgs, run: Doc): AdvanceResult | undefined 
     const beyond = exceeds(op, args, run);
     if (beyond !== '') return { kind: beyond };
   }
+  const waiters: Record<string, string> = {};
   for (const plan of args.plans) {
-    if (isSignalTaken(op, args.runId, run, plan)) return { kind: 'signal-conflict', hash: plan.hash };
+    if (isSignalTaken(op, args.runId, run, plan, waiters)) return { kind: 'signal-conflict', hash: plan.hash };
   }
   return undefined;
 }
@@ -175,13 +176,19 @@ function isKnown(op: Op, runId: string, hash: string): boolean {
   return op.tx.mhas(stepsKey(runId), hash) || isPlanned(op, runId, hash);
 }
 
-/** Another live run, or another step, waits for the signal, and the newcomer is to fail (execution.md 5.9). */
-function isSignalTaken(op: Op, runId: string, run: Doc, plan: PlanArgs): boolean {
+/**
+ * Another live run, or another step, waits for the signal, and the newcomer is to fail (execution.md 5.9). `waiters`: the pauses that are new
+ * with this answer, by their signals.
+ */
+function isSignalTaken(op: Op, runId: string, run: Doc, plan: PlanArgs, waiters: Record<string, string>): boolean {
   const pause = plan.pause;
-  if (plan.kind !== 'signal' || plan.conflict === 'replace' || pause === undefined) return false;
-  if (isKnown(op, runId, plan.hash)) return false;
-  if (plan.conflict === 'taken') return true;
-  const waiter = op.tx.get(correlationKey('signal', field(run, 'env'), pause.correlationId ?? ''));
+  if (plan.kind !== 'signal' || pause === undefined || isKnown(op, runId, plan.hash)) return false;
+  const signal = correlationKey('signal', field(run, 'env'), pause.correlationId ?? '');
+  const sibling = waiters[signal] ?? pause.pauseId;
+  waiters[signal] = pause.pauseId;
+  if (plan.conflict === 'replace') return false;
+  if (plan.conflict === 'taken' || sibling !== pause.pauseId) return true;
+  const waiter = op.tx.get(signal);
   if (waiter === undefined || waiter === pause.pauseId) return false;
   const waitingRun = op.tx.hget(pauseKey(waiter), 'run');
   return waitingRun !== undefined && op.tx.hget(runKey(waitingRun), 'st') !== undefined;
