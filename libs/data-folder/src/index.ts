@@ -3,5 +3,5 @@ export { checkFreeSpace, diskFullError, FREE_BYTES_MIN } from './free-space.ts';
 export { lockFolder, type FolderLock } from './lock-folder.ts';
 export { flushFolder } from './flush-folder.ts';
 export { openLoggedDatabase } from './sqlite/open-logged-database.ts';
-export { damagedFolder, sqliteFolderError } from './sqlite/sqlite-folder-error.ts';
+export { damagedFolder, otherLayout, sqliteFolderError } from './sqlite/sqlite-folder-error.ts';
 export { Wal, type LoggedDatabase } from './sqlite/wal.ts';

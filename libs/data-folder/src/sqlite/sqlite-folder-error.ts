@@ -19,3 +19,12 @@ export function damagedFolder(path: string, cause: unknown): DataFolderError {
   const message = `the folder ${path} is damaged (${reason}): restore it from a backup, or remove it to start empty`;
   return new DataFolderError('FOLDER_CORRUPT', message, { path, cause });
 }
+
+/** FOLDER_OTHER_LAYOUT: the folder was written by another version, earlier or later, that lays out its data in another way. */
+export function otherLayout(path: string, { found, expected }: { found: number; expected: number }): DataFolderError {
+  const writer = found < expected ? 'an earlier' : 'a later';
+  const message =
+    `the folder ${path} was written by ${writer} version of Perdure (layout ${found}, this one has ${expected}): ` +
+    'run that version on it, or start with a new data folder';
+  return new DataFolderError('FOLDER_OTHER_LAYOUT', message, { path, found, expected });
+}

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { testClock } from '@perdure/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -71,6 +72,39 @@ describe('the folder', () => {
 
       await expect(openEmbeddedStore({ path, clock: testClock() })).rejects.toMatchObject({ code: 'FOLDER_CORRUPT' });
     }
+  });
+
+  test('of an earlier or later layout is refused as it is, with a sentence that says what to do', async () => {
+    for (const [layout, writer] of [
+      [0, 'an earlier'],
+      [99, 'a later'],
+    ] as const) {
+      const path = aFolder();
+      const store = await openIn(path);
+      await new Player(store, testClock()).create();
+      await store.close();
+      setLayout(path, layout);
+
+      const opened = openEmbeddedStore({ path, clock: testClock() });
+
+      await expect(opened).rejects.toMatchObject({
+        code: 'FOLDER_OTHER_LAYOUT',
+        message: expect.stringMatching(new RegExp(`${writer} version.*new data folder`)),
+      });
+      setLayout(path, 1);
+      expect(await (await openIn(path)).counts()).toMatchObject({ runs: 1 });
+    }
+  });
+
+  test('that is new or has no records gets the layout of today', async () => {
+    const path = aFolder();
+    await (await openIn(path)).close();
+    expect(layoutOf(path)).toBe(1);
+    setLayout(path, 0);
+
+    await (await openIn(path)).close();
+
+    expect(layoutOf(path)).toBe(1);
   });
 
   test('a closed store answers nothing more', async () => {
@@ -186,6 +220,19 @@ describe('the log', () => {
     },
   );
 });
+
+function setLayout(path: string, layout: number): void {
+  const db = new DatabaseSync(join(path, FILE));
+  db.exec(`PRAGMA user_version = ${layout}`);
+  db.close();
+}
+
+function layoutOf(path: string): unknown {
+  const db = new DatabaseSync(join(path, FILE));
+  const row = db.prepare('PRAGMA user_version').get();
+  db.close();
+  return row?.['user_version'];
+}
 
 async function createMany(play: Player, count: number): Promise<string[]> {
   const runIds: string[] = [];

@@ -21,8 +21,8 @@ const CHECKED_BYTES_MAX = 32 * 1024 * 1024;
  * Opens the store of one cell in a folder of this machine, exclusively for this process. Everything answered survives the
  * death of the process; `durable()` waits until it survives the loss of power.
  *
- * Throws a `DataFolderError` (FOLDER_LOCKED, FOLDER_CORRUPT, FOLDER_NOT_WRITABLE, DISK_FULL) when the folder cannot be
- * used. Later a full disk fails the operations that write, with DISK_FULL, and those only.
+ * Throws a `DataFolderError` (FOLDER_LOCKED, FOLDER_CORRUPT, FOLDER_OTHER_LAYOUT, FOLDER_NOT_WRITABLE, DISK_FULL) when the folder
+ * cannot be used. Later a full disk fails the operations that write, with DISK_FULL, and those only.
  */
 export async function openEmbeddedStore({ path, clock }: EmbeddedStoreOptions): Promise<Store> {
   const lock = lockFolder(path);

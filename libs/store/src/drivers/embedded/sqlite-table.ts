@@ -1,8 +1,14 @@
+import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { openLoggedDatabase } from '@perdure/data-folder';
+import { openLoggedDatabase, otherLayout } from '@perdure/data-folder';
 
 /** Pages kept in memory, in KiB (a negative cache_size). */
 const CACHE_KIB = 64 * 1024;
+/**
+ * Of the records: grows with each change that what is stored before would be misread by. There is no way from one layout to another: runs
+ * are short-lived, and a folder is one process' own.
+ */
+const LAYOUT = 1;
 
 /**
  * One ordered table of strings in SQLite: keys sort by the bytes of their UTF-8. Everything happens inside `transact`.
@@ -26,12 +32,15 @@ export class SqliteTable {
   readonly #keys: StatementSync;
   readonly #count: StatementSync;
 
-  /** `file`: a path, or `:memory:`. */
+  /** `file`: a path, or `:memory:`. Throws FOLDER_OTHER_LAYOUT, and leaves the file as it is, when another version has written it. */
   constructor(file: string) {
     this.#db = openLoggedDatabase(file, CACHE_KIB);
-    this.#db.exec(
-      'CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
-    );
+    try {
+      ensureLayout(this.#db, file);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#commit = this.#db.prepare('COMMIT');
     this.#rollback = this.#db.prepare('ROLLBACK');
@@ -115,4 +124,22 @@ export class SqliteTable {
   close(): void {
     this.#db.close();
   }
+}
+
+/** A new file, or one without records, gets this layout. */
+function ensureLayout(db: DatabaseSync, file: string): void {
+  const found = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+  if (found === LAYOUT) return;
+  if (found !== 0 || hasRecords(db)) throw otherLayout(dirname(file), { found, expected: LAYOUT });
+  db.exec(`
+    BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = ${LAYOUT};
+    COMMIT;
+  `);
+}
+
+function hasRecords(db: DatabaseSync): boolean {
+  const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'records'").get();
+  return table !== undefined && db.prepare('SELECT 1 FROM records LIMIT 1').get() !== undefined;
 }
