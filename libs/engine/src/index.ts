@@ -2,6 +2,7 @@ export { AppPoller, type AppPollerOptions } from './app/app-poller.ts';
 export { putSync, type PutSyncResult } from './app/put-sync.ts';
 export { removeApp } from './app/remove-app.ts';
 export { syncApp, type SyncResult } from './app/sync-app.ts';
+export { nextTickAt } from './cron/next-tick.ts';
 export { EventLoop } from './event/event-loop.ts';
 export { invokeFunction, type InvokeResult } from './event/invoke-function.ts';
 export { receiveEvents, type ReceiveResult } from './event/receive-events.ts';

@@ -123,6 +123,8 @@ export {
   type CancellationRequest,
   type ReplayRequest,
 } from './rest/parse-sweep.ts';
+export { cursorOf, parsePage, toFunctionV2, type FunctionV2, type PageRequest } from './rest/function-v2.ts';
+export { toWaitingV1, type Waiting, type WaitingV1 } from './rest/waiting-v1.ts';
 export { envelopeV2, parseRerun, type RerunRequest } from './rest/rest-v2.ts';
 export {
   toCancellationV1,
