@@ -54,7 +54,7 @@ const TIMER = 'B|';
 /** Field of a closed buffer's items. */
 const CLOSED = 'z';
 
-/** An event opens a buffer, or enters the one that is open at its place. 6 commands, 3 more for the first and 5 for the one that fills it. */
+/** An event opens a buffer, or enters the one that is open at its place. 5 commands, 3 more for the first, 6 for the one that fills it. */
 export function joinBuffer(op: Op, event: BufferedEvent, spec: BufferArgs): Joined {
   const place = event.functionId + '|' + spec.kind + '|' + spec.key;
   const open = findOpen(op, place);
