@@ -5,7 +5,9 @@ import { runCompleteOp, stepRunOp } from '@perdure/testing';
 import { Inngest } from 'inngest';
 import { describe, expect, test, type TestContext } from 'vitest';
 
+import { startEndpointApp } from './harness/endpoint-app.ts';
 import { type Fixture, useServer } from './harness/fixture.ts';
+import { listenByEvents, listenBySocket } from './harness/live-listener.ts';
 import { until } from './harness/poll.ts';
 
 /** Of version 4 of the SDK, as far as these tests use it. */
@@ -61,34 +63,6 @@ async function tokenFor(system: Fixture, channel: string, ...names: string[]): P
   const answer = await system.api.request('POST', '/v1/realtime/token', { body: topics });
   expect(answer.status, answer.text).toBe(201);
   return answer.body['jwt'] as string;
-}
-
-/** A WebSocket, connected; what it gets is kept. */
-async function listen(ctx: TestContext, system: Fixture, token: string) {
-  const frames: JsonObject[] = [];
-  const socket = new WebSocket(`${system.server.url.replace('http', 'ws')}/v1/realtime/connect?token=${token}`);
-  ctx.onTestFinished(() => socket.close());
-  socket.addEventListener('message', ({ data }) => frames.push(JSON.parse(String(data)) as JsonObject));
-  await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve);
-    socket.addEventListener('error', reject);
-  });
-  return { socket, frames };
-}
-
-/** Server-sent events, connected; what comes is kept as text. */
-async function listenToEvents(ctx: TestContext, system: Fixture, token: string) {
-  const abort = new AbortController();
-  ctx.onTestFinished(() => abort.abort());
-  const response = await fetch(`${system.server.url}/v1/realtime/sse?token=${token}`, { signal: abort.signal });
-  const events = { status: response.status, headers: response.headers, text: '' };
-  void (async () => {
-    const decoder = new TextDecoder();
-    for await (const bytes of response.body ?? []) events.text += decoder.decode(bytes, { stream: true });
-  })().catch((error: unknown) => {
-    if (!abort.signal.aborted) throw error;
-  });
-  return events;
 }
 
 const publish = (system: Fixture, query: string, body: string, headers: Record<string, string> = {}) =>
@@ -164,7 +138,7 @@ describe.each(['dev', 'start'] as const)('the real SDK at a server in mode %s', 
   test('a stream that the SDK publishes comes in chunks between its start and its end', async (ctx) => {
     const channel = `streams-${command}`;
     // The SDK of version 4.24 can publish a stream, and throws when it is to read one.
-    const { frames } = await listen(ctx, system, await tokenFor(system, channel, 'words'));
+    const { frames } = await listenBySocket(ctx, system.server.url, await tokenFor(system, channel, 'words'));
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
     const bytes = new TextEncoder().encode('größer');
@@ -189,6 +163,36 @@ describe.each(['dev', 'start'] as const)('the real SDK at a server in mode %s', 
   });
 });
 
+describe.each(['dev', 'start'] as const)('a durable endpoint at a server in mode %s', (command) => {
+  const system = useServer({ command });
+
+  test('tells its client where to listen to what it sends once the platform calls it', async (ctx) => {
+    const app = await startEndpointApp({
+      baseUrl: system.server.url,
+      keys: system.server.keys,
+      endpoints: {
+        '/wait': async (_request, step) => {
+          await step.run('first', () => 1);
+          await step.sleep('nap', '5s');
+          return { answer: await step.run('second', () => 2) };
+        },
+      },
+    });
+    ctx.onTestFinished(() => app.stop());
+
+    const response = await fetch(`${app.url}/wait`, { headers: { accept: 'text/event-stream' } });
+    const text = await response.text();
+    const redirect = JSON.parse(/event: inngest.redirect_info\ndata: (.*)/.exec(text)?.[1] ?? '{}') as { url: string };
+    const url = new URL(redirect.url);
+    expect(url.origin + url.pathname).toBe(`${system.server.url}/v1/realtime/sse`);
+    const { received } = await listenByEvents(ctx, url.origin, url.searchParams.get('token') ?? '');
+
+    await until('the answer', () => (received.text.includes('event: inngest.response') ? true : undefined));
+    const [, answer = '{}'] = /event: inngest.response\ndata: (.*)/.exec(received.text) ?? [];
+    expect(JSON.parse(answer)).toMatchObject({ status: 'succeeded', response: { body: '{"answer":2}' } });
+  });
+});
+
 describe('the routes of realtime, with keys', () => {
   const system = useServer({ command: 'start' });
   const noKey = { authorization: '' };
@@ -206,7 +210,7 @@ describe('the routes of realtime, with keys', () => {
       ],
     });
     expect((claims['exp'] as number) - (claims['iat'] as number)).toBe(60);
-    const { frames } = await listen(ctx, system, token);
+    const { frames } = await listenBySocket(ctx, system.server.url, token);
 
     const answer = await publish(
       system,
@@ -241,16 +245,16 @@ describe('the routes of realtime, with keys', () => {
 
   test('[H37] server-sent events bring what is published from then on', async (ctx) => {
     await publish(system, 'channel=sse&topic=t', '"before"');
-    const events = await listenToEvents(ctx, system, await tokenFor(system, 'sse', 't'));
+    const events = await listenByEvents(ctx, system.server.url, await tokenFor(system, 'sse', 't'));
 
-    expect(events.status).toBe(200);
-    expect(events.headers.get('content-type')).toBe('text/event-stream');
-    expect(events.headers.get('x-inngest-server-kind')).toBe('cloud');
+    expect(events.response.status).toBe(200);
+    expect(events.response.headers.get('content-type')).toBe('text/event-stream');
+    expect(events.response.headers.get('x-inngest-server-kind')).toBe('cloud');
     await publish(system, 'channel=sse&topic=t', '{\n  "pretty": [1,\r\n 2]\n}');
     await publish(system, 'channel=sse&topic=t', '"last"');
-    await until('the last event', () => (events.text.includes('"last"') ? true : undefined));
+    await until('the last event', () => (events.received.text.includes('"last"') ? true : undefined));
 
-    const messages = events.text
+    const messages = events.received.text
       .split('\n\n')
       .filter((event) => event.startsWith('data: '))
       .map((event) => JSON.parse(event.replaceAll(/^data: /gm, '')) as JsonObject);
@@ -301,7 +305,7 @@ describe('the routes of realtime, with keys', () => {
   });
 
   test('[P103] what is no JSON arrives as a string', async (ctx) => {
-    const { frames } = await listen(ctx, system, await tokenFor(system, 'texts', 't'));
+    const { frames } = await listenBySocket(ctx, system.server.url, await tokenFor(system, 'texts', 't'));
     const bodies = ['plain text', '{"broken":', '', 'line\nline "quoted" \\ \u0001 ä', '[NaN]'];
 
     for (const body of bodies) {
@@ -316,7 +320,7 @@ describe('the routes of realtime, with keys', () => {
 
   test('[P103] nobody publishes without a key, nor with a token that is for listening', async (ctx) => {
     const token = await tokenFor(system, 'guarded', 't');
-    const { frames } = await listen(ctx, system, token);
+    const { frames } = await listenBySocket(ctx, system.server.url, token);
     const query = 'channel=guarded&topic=t';
 
     for (const path of ['publish', 'publish/tee']) {
@@ -336,7 +340,7 @@ describe('the routes of realtime, with keys', () => {
   });
 
   test('a message has at most 512 KiB, and a channel and a topic to go to', async (ctx) => {
-    const { frames } = await listen(ctx, system, await tokenFor(system, 'large', 't'));
+    const { frames } = await listenBySocket(ctx, system.server.url, await tokenFor(system, 'large', 't'));
     const largest = 'x'.repeat(512 * 1024);
 
     expect((await publish(system, 'channel=large&topic=t', `${largest}x`)).status).toBe(413);
@@ -359,7 +363,7 @@ describe('the routes of realtime, with keys', () => {
   });
 
   test('a stream is cut into chunks of at most 1 KiB, and ended after a thousand', async (ctx) => {
-    const { frames } = await listen(ctx, system, await tokenFor(system, 'cut', 't'));
+    const { frames } = await listenBySocket(ctx, system.server.url, await tokenFor(system, 'cut', 't'));
     const stream = { 'content-type': 'text/stream' };
     const text = 'ä€😀'.repeat(500);
 
@@ -380,7 +384,11 @@ describe('the routes of realtime, with keys', () => {
   });
 
   test('a subscriber may listen to more by another token, and to less', async (ctx) => {
-    const { socket, frames } = await listen(ctx, system, await tokenFor(system, 'more', 'a'));
+    const { socket, frames, closed } = await listenBySocket(
+      ctx,
+      system.server.url,
+      await tokenFor(system, 'more', 'a'),
+    );
 
     socket.send(JSON.stringify({ kind: 'sub', data: await tokenFor(system, 'more', 'a', 'b') }));
     await until('a message to b', async () => {
@@ -397,7 +405,6 @@ describe('the routes of realtime, with keys', () => {
       return frames.length === 1 ? true : undefined;
     });
 
-    const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener('close', resolve));
     socket.send(JSON.stringify({ kind: 'sub', data: 'no token' }));
     expect(await closed).toMatchObject({ code: 1008, reason: 'the token of a subscription is not valid' });
   });
@@ -413,7 +420,7 @@ describe('the routes of realtime, with keys', () => {
       },
     });
     const { realtime_token: token = '' } = started.body['data'] as Record<string, string>;
-    const events = await listenToEvents(ctx, system, token);
+    const events = await listenByEvents(ctx, system.server.url, token);
     const text = 'event: inngest.commit\ndata: {"hashedStepId":"ä"}\n\n';
     const tee = (body: string) =>
       system.api.request('POST', `/v1/realtime/publish/tee?channel=${runId}`, {
@@ -422,7 +429,7 @@ describe('the routes of realtime, with keys', () => {
       });
 
     expect(await tee(text)).toMatchObject({ status: 200, text });
-    await until('the event', () => (events.text.endsWith(text) ? true : undefined));
+    await until('the event', () => (events.received.text.endsWith(text) ? true : undefined));
     expect((await tee('x'.repeat(1024 * 1024 + 1))).status).toBe(413);
   });
 });

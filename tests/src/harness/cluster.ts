@@ -43,6 +43,8 @@ export interface Cluster {
   readonly log: string;
   /** Starts one more. */
   addExecutor(): Promise<PerdureProcess>;
+  /** Starts one more `api`. */
+  addApi(): Promise<PerdureProcess>;
 }
 
 const SERVICES: readonly ServiceName[] = ['nats', 'redis', 'postgres'];
@@ -116,6 +118,11 @@ export async function startCluster(ctx: TestContext, options: ClusterOptions = {
       cluster.executors.push(executor);
       await executor.start();
       return executor;
+    },
+    addApi: async () => {
+      const api = create('api', 'api');
+      await api.start();
+      return api;
     },
   };
 }

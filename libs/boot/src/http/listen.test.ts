@@ -1,6 +1,9 @@
-import { Controller, Get, Module } from '@nestjs/common';
+import { text } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { Body, Controller, Get, Module, Post } from '@nestjs/common';
 import { silentLogger } from '@perdure/telemetry';
 import { expect, onTestFinished, test } from 'vitest';
+import { BinaryBody, StreamedBody } from './binary-body.ts';
 import { type HttpServer, listen } from './listen.ts';
 
 interface Gate {
@@ -59,3 +62,54 @@ test('a connection that a client keeps open does not hold up the end', async () 
 
   expect(performance.now() - startedAt).toBeLessThan(2_000);
 });
+
+@Controller()
+class BodiesController {
+  @Post('text')
+  text(@Body() body: string): string {
+    return `text ${body}`;
+  }
+
+  @Post('bytes')
+  @BinaryBody()
+  bytes(@Body() body: Buffer): string {
+    return `bytes ${body.toString('hex')}`;
+  }
+
+  @Post('stream')
+  @StreamedBody()
+  async stream(@Body() body: string | Readable): Promise<string> {
+    return typeof body === 'string' ? `text ${body}` : `stream ${await text(body)}`;
+  }
+}
+
+@Module({ controllers: [BodiesController] })
+class BodiesModule {}
+
+test.each(['text/stream', 'application/octet-stream'])(
+  'a body of %s is streamed where that is wanted',
+  async (type) => {
+    const server = await listen([{ module: BodiesModule }], {
+      host: '127.0.0.1',
+      port: 0,
+      serverKind: 'cloud',
+      mayMove: false,
+      log: silentLogger,
+    });
+    onTestFinished(() => server.close());
+    const post = async (path: string, body: string | Uint8Array<ArrayBuffer>, contentType = type): Promise<string> => {
+      const answer = await fetch(`${server.url}/${path}`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': contentType },
+      });
+      return answer.status === 201 ? answer.text() : String(answer.status);
+    };
+
+    expect(await post('stream', 'ä')).toBe('stream ä');
+    expect(await post('stream', 'ä', 'application/json')).toBe('text ä');
+    expect(await post('text', 'ä')).toBe('text ä');
+    expect(await post('bytes', 'ä')).toBe('bytes c3a4');
+    expect(await post('text', new Uint8Array(64 * 1024 * 1024 + 1))).toBe('413');
+  },
+);
