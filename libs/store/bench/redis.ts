@@ -18,6 +18,8 @@ const EVENTS = JSON.stringify([{ name: 'bench/event', data: { text: 'z'.repeat(2
 const FUNCTIONS = 10;
 const RUNS = 4000;
 const CALLERS = 32;
+const BATCH = { kind: 'batch', key: '', eventsMax: 100, bytesMax: 10_000_000, timeoutMs: 3_600_000 } as const;
+const DEBOUNCE = { kind: 'debounce', key: '', periodMs: 3_600_000 } as const;
 
 let serial = 0;
 const unique = (): string => String(++serial).padStart(10, '0');
@@ -145,6 +147,17 @@ async function bench(url: string): Promise<void> {
     await measure('finalize', admin, () =>
       inParallel(jobs, (job) =>
         store.finalize({ runId: job.run.runId, lease: job, status: 'Completed', output: 'null' }),
+      ),
+    );
+    await measure('schedule into batches of 100', admin, () =>
+      inParallel(oneByOne(RUNS), () => store.schedule({ ...aRun(), buffer: BATCH })),
+    );
+    await measure('schedule into ten debounces', admin, () =>
+      inParallel(oneByOne(RUNS), () => store.schedule({ ...aRun(), buffer: { ...DEBOUNCE, eventAt: Date.now() } })),
+    );
+    await measure('schedule into debounces, each its own', admin, () =>
+      inParallel(oneByOne(RUNS), () =>
+        store.schedule({ ...aRun(), buffer: { ...DEBOUNCE, key: unique(), eventAt: Date.now() } }),
       ),
     );
     await measure('read and acknowledge the outbox', admin, async () => {
