@@ -38,10 +38,16 @@ export function concurrencySchemas(key: z.ZodType<string | undefined>) {
       .object({
         step: z.preprocess(toArray, stepLimits).optional(),
         fn: z.preprocess(toArray, z.array(runLimit).max(1)).optional(),
+        limit: beside,
+        scope: beside,
+        key: beside,
       })
       .transform(({ step, fn }) => config(step ?? [], fn)),
   };
 }
+
+/** Of a limit that stands beside `step` and `fn`, nobody could say which of them it is. */
+const beside = z.undefined('expected it in "step" or "fn"').optional();
 
 /** Which of the forms this value has. */
 export function concurrencyForm(value: unknown): 'number' | 'one' | 'many' | 'split' {

@@ -417,6 +417,11 @@ describe('[P18] options that are refused', () => {
       { concurrency: { fn: [{ limit: 1, scope: 'env', key: 'event.x' }] } },
       'concurrency.fn[0].scope concurrency_limit_invalid',
     ],
+    [
+      'a limit beside limits of runs',
+      { concurrency: { limit: 5, fn: [{ limit: 1 }] } },
+      'concurrency.limit concurrency_limit_invalid',
+    ],
     ['a throttle limit of 0', throttle({ limit: 0 }), 'throttle.limit throttle_limit_invalid'],
     ['a throttle period below a second', throttle({ period: '500ms' }), 'throttle.period throttle_period_invalid'],
     [
@@ -476,6 +481,52 @@ describe('[P18] options that are refused', () => {
   ])('%s', (_title, more, problem) => {
     expect(problemsOf(more)).toEqual([problem]);
     expect(statusOf(more)).toBe(400);
+  });
+});
+
+/** Each option by itself, and those that cannot be used beside a batch (execution.md 4.13). */
+const OPTIONS_OF_A_PAIR: Record<string, JsonObject> = {
+  concurrency: { concurrency: [{ limit: 1, key: 'event.data.k' }] },
+  runConcurrency: { concurrency: { fn: [{ limit: 1 }] } },
+  throttle: throttle({}),
+  rateLimit: rateLimit({}),
+  debounce: debounce({}),
+  batch: batch({}),
+  priority: { priority: { run: 'event.data.p' } },
+  singleton: { singleton: { mode: 'cancel' } },
+  cancelOn: { cancel: [{ event: 'a/stop' }] },
+  idempotency: { idempotency: 'event.data.k' },
+  timeouts: { timeouts: { start: '1m', finish: '1h' } },
+};
+const NOT_WITH_BATCH = ['rateLimit', 'debounce', 'priority', 'singleton', 'cancelOn'];
+const PAIRS = Object.keys(OPTIONS_OF_A_PAIR).flatMap((one, i, names) =>
+  names.slice(i + 1).map((other): [string, string] => [one, other]),
+);
+
+describe('[E110] two options in one function', () => {
+  test.each(PAIRS)('%s and %s', (one, other) => {
+    const isForbidden = [one, other].includes('batch') && NOT_WITH_BATCH.some((name) => [one, other].includes(name));
+
+    expect(problemsOf({ ...OPTIONS_OF_A_PAIR[one], ...OPTIONS_OF_A_PAIR[other] })).toEqual(
+      isForbidden ? ['batchEvents combo_unsupported'] : [],
+    );
+  });
+
+  test('all that can be combined, at once', () => {
+    const { batch: _batch, ...others } = OPTIONS_OF_A_PAIR;
+    const { concurrency, runConcurrency, throttle: throttled, idempotency, timeouts } = OPTIONS_OF_A_PAIR;
+
+    expect(problemsOf(Object.assign({}, ...Object.values(others)) as JsonObject)).toEqual([]);
+    expect(problemsOf({ ...batch({}), ...concurrency, ...throttled, ...idempotency, ...timeouts })).toEqual([]);
+    expect(problemsOf({ ...batch({}), ...runConcurrency })).toEqual([]);
+  });
+
+  test('a batch with all that it cannot be combined with: one problem each', () => {
+    const everything = Object.assign({}, ...NOT_WITH_BATCH.map((name) => OPTIONS_OF_A_PAIR[name])) as JsonObject;
+
+    expect(problemsOf({ ...batch({}), ...everything })).toEqual(
+      NOT_WITH_BATCH.map(() => 'batchEvents combo_unsupported'),
+    );
   });
 });
 
