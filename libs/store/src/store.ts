@@ -477,13 +477,14 @@ export interface RekeyStore {
   findRekeys(): Promise<{ functionId: FunctionId; keysId: string; after: number }[]>;
   /**
    * Moves runs under their new keys: ready jobs go to their new lanes, what is in progress holds the new counters (which may
-   * exceed their limits by that until it ends). `after`: the place of the last run that was looked at (`ListRunsArgs.after`); with
+   * exceed their limits by that until it ends). `from`: `after` as `findRekeys` told it, where the page begins; `after`: the place of the last run that was looked at (`ListRunsArgs.after`); with
    * `isLast` the function is done, unless runs under old keys were scheduled meanwhile. 'outdated': the function has other
    * expressions by now, nothing was changed. Runs that are gone are passed over; a repeat changes nothing.
    */
   rekey(args: {
     functionId: FunctionId;
     keysId: string;
+    from: number;
     after: number;
     isLast: boolean;
     runs: { runId: RunId; keys: ConstraintKeys }[];

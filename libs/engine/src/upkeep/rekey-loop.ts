@@ -74,7 +74,7 @@ export class RekeyLoop {
   }
 
   /** False when this process and the store do not have the same expressions yet: one of them is about to get the newer ones. */
-  private async rekeyPage({ functionId, keysId, after }: Rekey): Promise<boolean> {
+  private async rekeyPage({ functionId, keysId, after: from }: Rekey): Promise<boolean> {
     const { catalog, log, bus } = this.ports;
     const { cell } = this;
     let fn = await catalog.findFunction(functionId);
@@ -86,12 +86,12 @@ export class RekeyLoop {
       log.debug('runs cannot be re-keyed yet', { cell, functionId, isKnown: fn !== undefined });
       return false;
     }
-    const page = await this.store.listRuns({ functionId, after, runsMax: RUNS_MAX, withEvents: true });
+    const page = await this.store.listRuns({ functionId, after: from, runsMax: RUNS_MAX, withEvents: true });
     const runs = page.runs.map((run) => ({
       runId: run.runId,
       keys: constraintKeys(fn, eventOf(run), run.scheduledAt),
     }));
-    const result = await this.store.rekey({ functionId, keysId, after: page.after, isLast: page.isLast, runs });
+    const result = await this.store.rekey({ functionId, keysId, from, after: page.after, isLast: page.isLast, runs });
     log.debug('runs were re-keyed', { cell, functionId, runs: runs.length, result, isLast: page.isLast });
     // What waited under its old keys may be ready under the new ones.
     if (runs.length > 0) bus.publish('jobs-ready', { cell });

@@ -322,10 +322,10 @@ export class Story {
     const rekeys = await store.findRekeys();
     const rekey = rekeys[pick % Math.max(1, rekeys.length)];
     if (rekey === undefined) return;
-    const { functionId, keysId } = rekey;
+    const { functionId, keysId, after: from } = rekey;
     const { runs, after, isLast } = await store.listRuns({ ...rekey, runsMax, withEvents: true });
     const keyed = runs.map(({ runId, events }) => ({ runId, keys: keysOf(Number(keysId.slice(1)), keyIn(events)) }));
-    await this.#play.twice(() => store.rekey({ functionId, keysId, after, isLast, runs: keyed }));
+    await this.#play.twice(() => store.rekey({ functionId, keysId, from, after, isLast, runs: keyed }));
   }
 
   async #claim(jobsMax: number): Promise<void> {

@@ -10,10 +10,10 @@ async function giveKeys(play: Player, keysId: string, limits: Partial<FunctionLi
 /** Keys all live runs of `fn-1` anew, a page at a time, until there is nothing more to do. */
 async function rekeyAll(play: Player, keysOf: (runId: string) => ConstraintKeys, runsMax = 100): Promise<void> {
   for (let [rekey] = await play.store.findRekeys(); rekey !== undefined; [rekey] = await play.store.findRekeys()) {
-    const { functionId, keysId } = rekey;
+    const { functionId, keysId, after: from } = rekey;
     const { runs, after, isLast } = await play.store.listRuns({ ...rekey, runsMax, withEvents: false });
     const keyed = runs.map(({ runId }) => ({ runId, keys: keysOf(runId) }));
-    await play.store.rekey({ functionId, keysId, after, isLast, runs: keyed });
+    await play.store.rekey({ functionId, keysId, from, after, isLast, runs: keyed });
     expect(await play.store.checkInvariants()).toEqual([]);
   }
 }
@@ -90,13 +90,13 @@ export function describeRekey(open: OpenStore): void {
       const runIds = await createMany(play, 3, x);
       await giveKeys(play, 'new', { version: 2 });
       const first = await play.store.listRuns({ functionId: 'fn-1', after: 0, runsMax: 2, withEvents: false });
-      const page = { functionId: 'fn-1', keysId: 'new', after: first.after, isLast: false };
+      const page = { functionId: 'fn-1', keysId: 'new', from: 0, after: first.after, isLast: false };
       const runs = first.runs.map(({ runId }) => ({ runId, keys: y }));
 
       await play.twice(() => play.store.rekey({ ...page, runs }));
       expect(await play.store.findRekeys()).toEqual([{ functionId: 'fn-1', keysId: 'new', after: first.after }]);
       const { after } = await play.store.listRuns({ ...page, runsMax: 2, withEvents: false });
-      const last = { ...page, after, isLast: true, runs: [{ runId: runIds[2]!, keys: y }] };
+      const last = { ...page, from: first.after, after, isLast: true, runs: [{ runId: runIds[2]!, keys: y }] };
       expect(await play.twice(() => play.store.rekey(last))).toBe('moved');
       await play.withoutTrace(() => play.store.rekey({ ...page, runs }));
 
@@ -109,8 +109,27 @@ export function describeRekey(open: OpenStore): void {
       await giveKeys(play, 'new', { version: 2 });
       await giveKeys(play, 'newest', { version: 3 });
 
-      const late = { functionId: 'fn-1', keysId: 'new', after: 1, isLast: true, runs: [{ runId: runId!, keys: y }] };
-      expect(await play.withoutTrace(() => play.store.rekey(late))).toBe('outdated');
+      const late = { functionId: 'fn-1', keysId: 'new', from: 0, after: 1, isLast: true };
+      const runs = [{ runId: runId!, keys: y }];
+      expect(await play.withoutTrace(() => play.store.rekey({ ...late, runs }))).toBe('outdated');
+    });
+
+    test('keys that went and came again go through all runs, whatever late page of the first time arrives', async ({
+      play,
+    }) => {
+      await play.setFunction({ keysId: 'first' });
+      const runIds = await createMany(play, 4, x);
+      await giveKeys(play, 'new', { version: 2 });
+      const { after } = await play.store.listRuns({ functionId: 'fn-1', after: 0, runsMax: 2, withEvents: false });
+      await play.store.rekey({ functionId: 'fn-1', keysId: 'new', from: 0, after, isLast: false, runs: [] });
+      const late = { functionId: 'fn-1', keysId: 'new', from: after, after: after + 2, isLast: true };
+      await giveKeys(play, 'bad', { version: 3 });
+      await giveKeys(play, 'new', { version: 4 });
+
+      await play.store.rekey({ ...late, runs: runIds.slice(2).map((runId) => ({ runId, keys: y })) });
+
+      expect(await play.store.findRekeys()).toEqual([{ functionId: 'fn-1', keysId: 'new', after: 0 }]);
+      await rekeyAll(play, () => y);
     });
 
     test('a run that is scheduled under other keys later is found from its place on', async ({ play }) => {
@@ -135,7 +154,7 @@ export function describeRekey(open: OpenStore): void {
       await createMany(play, 1, x);
 
       const runs = [{ runId: runId!, keys: y }];
-      await play.store.rekey({ functionId: 'fn-1', keysId: 'new', after: page.after, isLast: true, runs });
+      await play.store.rekey({ functionId: 'fn-1', keysId: 'new', from: 0, after: page.after, isLast: true, runs });
 
       expect(await play.store.findRekeys()).toMatchObject([{ after: page.after }]);
       await rekeyAll(play, () => y);
@@ -149,7 +168,7 @@ export function describeRekey(open: OpenStore): void {
 
       const runs = [other, ended, 'never-there'].map((runId) => ({ runId, keys: y }));
       await play.withoutTrace(() =>
-        play.store.rekey({ functionId: 'fn-1', keysId: 'new', after: 0, isLast: false, runs }),
+        play.store.rekey({ functionId: 'fn-1', keysId: 'new', from: 0, after: 0, isLast: false, runs }),
       );
     });
   });

@@ -56,6 +56,8 @@ interface Keys {
 export interface RekeyArgs {
   functionId: string;
   keysId: string;
+  /** Where the page begins. */
+  from: number;
   after: number;
   isLast: boolean;
   runs: { runId: string; keys: Keys }[];
@@ -171,11 +173,14 @@ function moveRunHolder(op: Op, runId: string, before: Doc, run: Doc): void {
   if (earlier !== '') leaveCounter(op, runCounter(earlier), runId);
 }
 
-/** The place never goes back; whoever repeats the last page finds the function done. */
+/**
+ * The place never goes back; whoever repeats the last page finds the function done. Nothing is left out: a late page of a round that
+ * other keys ended since, which have gone again, does not begin where this round is.
+ */
 function noteProgress(tx: Tx, args: RekeyArgs): void {
-  const { functionId, after, isLast } = args;
+  const { functionId, from, after, isLast } = args;
   const reached = tx.zscore(REKEYS, functionId);
-  if (reached === undefined) return;
+  if (reached === undefined || from > reached) return;
   if (isLast && int(tx.hget(functionKey(functionId), 'odd')) <= after) tx.zrem(REKEYS, functionId);
   else if (after > reached) tx.zadd(REKEYS, after, functionId);
 }
