@@ -150,16 +150,19 @@ describe('debounce', () => {
     expect((await play.settle()).map(dataOf)).toEqual([[{ n: 1 }]]);
   });
 
-  test('the run is of the function as it is when the buffer closes, though that debounces no more', async () => {
-    const play = await startPlay({ ...DEBOUNCE, rateLimit: { limit: 1, periodMs: 60_000 } });
-    await play.send();
+  test('the run is of the function as it is when the buffer closes, though that debounces no more; what its event has passed counts no second time', async () => {
+    const once = { rateLimit: { limit: 1, periodMs: 60_000 }, idempotency: 'event.data.cart' };
+    const play = await startPlay({ ...DEBOUNCE, ...once });
+    await play.send({ data: { cart: 'c' } });
+    expect((await play.send({ data: { cart: 'c' } })).outcomes).toMatchObject([{ kind: 'idempotent' }]);
+    expect((await play.send({ data: { cart: 'd' } })).outcomes).toEqual([{ kind: 'rate_limited' }]);
     const cancelOn = [{ event: 'test/cancel' }];
-    await play.register(aFunction({ version: 2, flow: aFlowControl({ priority: '60', cancelOn }) }));
+    await play.register(aFunction({ version: 2, flow: aFlowControl({ ...once, cancelOn }) }));
 
     await play.clock.advanceBy(2_000);
     const [job] = await play.settle();
 
-    expect(job?.run.functionVersion).toBe(2);
+    expect([dataOf(job), job?.run.functionVersion]).toEqual([[{ cart: 'c' }], 2]);
     expect(await play.cell.counts()).toMatchObject({ pauses: 1 });
   });
 
