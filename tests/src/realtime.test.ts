@@ -8,6 +8,8 @@ import { describe, expect, test, type TestContext } from 'vitest';
 import { startEndpointApp } from './harness/endpoint-app.ts';
 import { type Fixture, useServer } from './harness/fixture.ts';
 import { listenByEvents, listenBySocket } from './harness/live-listener.ts';
+import { aiOp, gatewayOp, memoOf, untilDone } from './harness/outbound-ops.ts';
+import { answerJson, startOutsideWorld } from './harness/outside-world.ts';
 import { until } from './harness/poll.ts';
 
 /** Of version 4 of the SDK, as far as these tests use it. */
@@ -250,6 +252,7 @@ describe('the routes of realtime, with keys', () => {
     expect(events.response.status).toBe(200);
     expect(events.response.headers.get('content-type')).toBe('text/event-stream');
     expect(events.response.headers.get('x-inngest-server-kind')).toBe('cloud');
+    expect(events.response.headers.get('access-control-allow-origin')).toBe('*');
     await publish(system, 'channel=sse&topic=t', '{\n  "pretty": [1,\r\n 2]\n}');
     await publish(system, 'channel=sse&topic=t', '"last"');
     await until('the last event', () => (events.received.text.includes('"last"') ? true : undefined));
@@ -407,6 +410,38 @@ describe('the routes of realtime, with keys', () => {
 
     socket.send(JSON.stringify({ kind: 'sub', data: 'no token' }));
     expect(await closed).toMatchObject({ code: 1008, reason: 'the token of a subscription is not valid' });
+  });
+
+  test('what a step fetches is shown while it comes in, when the step names a topic', async (ctx) => {
+    const { frames } = await listenBySocket(ctx, system.server.url, await tokenFor(system, 'fetched', 't'));
+    const shown = Promise.withResolvers<void>();
+    const world = await startOutsideWorld(ctx, async ({ url }, response) => {
+      if (url !== '/') return answerJson(response, 400, 'the key was sk-secret-of-the-user');
+      response.writeHead(200).write('first ');
+      await shown.promise;
+      response.end('second');
+    });
+    const topic = { channel: 'fetched', topic: 't' };
+    const steps = [
+      gatewayOp('fetch', { url: `${world.url}/`, publish: topic }),
+      aiOp('infer', { url: `${world.url}/infer`, auth_key: 'sk-secret-of-the-user', publish: topic }),
+    ];
+    await system.scriptedApp(ctx, 'fetches', { id: 'fetches', retries: 0, script: untilDone(steps) });
+
+    const eventId = await system.api.sendOne({ name: 'test/fetches' });
+    await until('the first part', () => frames.find(({ data }) => data === 'first '));
+    shown.resolve();
+    const run = await system.api.waitForRun(eventId);
+    await until('the end', () => frames.find(({ kind }) => kind === 'datastream-end'));
+
+    expect(memoOf(run.output, 'fetch')).toMatchObject({ data: { body: 'first second' } });
+    expect(memoOf(run.output, 'infer')).toMatchObject({ error: { name: 'AIGatewayError' } });
+    expect(frames.map(({ kind, data, run_id: runId }) => [kind, kind === 'chunk' && data, runId])).toEqual([
+      ['datastream-start', false, run.run_id],
+      ['chunk', 'first ', run.run_id],
+      ['chunk', 'second', run.run_id],
+      ['datastream-end', false, run.run_id],
+    ]);
   });
 
   test('who waits for a durable endpoint is relayed what it sends, as it is', async (ctx) => {

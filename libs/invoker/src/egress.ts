@@ -7,6 +7,11 @@ export interface EgressOptions {
   answerBytesMax: number;
   /** Aborts the request: its answer is then of no interest. */
   signal?: AbortSignal;
+  /**
+   * Called with each piece of the answer's body while it comes in. The answer is then asked for as it is; of one that is
+   * compressed all the same nothing is told.
+   */
+  onBody?: (bytes: Uint8Array, status: number) => void;
 }
 
 /**

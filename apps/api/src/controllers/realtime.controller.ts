@@ -72,7 +72,8 @@ export class RealtimeController {
     const access = this.allowed(query, request);
     reply.hijack();
     const headers = reply.getHeaders() as Record<string, string>;
-    this.listeners.add(new SseListener(reply.raw, { hub: this.listeners.hub, access, headers }));
+    const { hub } = this.listeners;
+    this.listeners.add(new SseListener(reply.raw, { hub, access, headers, log: this.ports.log }));
   }
 
   @Post('publish')

@@ -54,6 +54,7 @@ export class RealtimeSockets implements OnApplicationBootstrap {
       const listener = new SocketListener(connection, {
         hub: this.listeners.hub,
         access,
+        log: this.ports.log,
         accessOf: (token) => accessOf(this.ports, { headers: {}, token }),
       });
       this.listeners.add(listener);

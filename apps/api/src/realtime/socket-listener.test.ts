@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { silentLogger } from '@perdure/telemetry';
 import { expect, onTestFinished, test } from 'vitest';
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
 import { accessTo, aHub } from '../test/a-hub.ts';
@@ -21,7 +22,7 @@ async function aSubscriber(options: ClientOptions = {}) {
   client.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString()) as (typeof frames)[0]));
   const [[socket]] = await Promise.all([accepted, once(client, 'open')]);
   const accessOf = (token: string) => (token === 'bad' ? undefined : accessTo(...token.split(',')));
-  const listener = new SocketListener(socket, { hub, access: accessTo('a'), accessOf });
+  const listener = new SocketListener(socket, { hub, access: accessTo('a'), accessOf, log: silentLogger });
   /** Resolves when each side has got all that the other said before. */
   const settle = async (): Promise<void> => {
     const pong = once(client, 'pong');

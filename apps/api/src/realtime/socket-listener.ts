@@ -1,5 +1,6 @@
 import { readListenerMessage, type LiveAccess } from '@perdure/protocol';
 import type { LiveDelivery, RealtimeHub } from '@perdure/engine';
+import type { Logger } from '@perdure/telemetry';
 import type { RawData, WebSocket } from 'ws';
 import { CLOSE_GRACE_MS, type Listener, STOPPING, TOO_SLOW, UNREAD_BYTES_MAX } from './listener.ts';
 import { LiveSubscription } from './live-subscription.ts';
@@ -18,6 +19,7 @@ export class SocketListener implements Listener {
   private readonly socket: WebSocket;
   private readonly subscription: LiveSubscription;
   private readonly accessOf: (token: string) => LiveAccess | undefined;
+  private readonly log: Logger;
   private pongsMissed = 0;
   private isClosing = false;
 
@@ -27,10 +29,12 @@ export class SocketListener implements Listener {
       hub,
       access,
       accessOf,
-    }: { hub: RealtimeHub; access: LiveAccess; accessOf: (token: string) => LiveAccess | undefined },
+      log,
+    }: { hub: RealtimeHub; access: LiveAccess; accessOf: (token: string) => LiveAccess | undefined; log: Logger },
   ) {
     this.socket = socket;
     this.accessOf = accessOf;
+    this.log = log;
     this.subscription = new LiveSubscription(hub, (delivery) => this.deliver(delivery));
     this.ended = new Promise((resolve) => {
       socket.once('close', () => {
@@ -67,8 +71,10 @@ export class SocketListener implements Listener {
   }
 
   private deliver({ frame }: LiveDelivery): void {
-    if (this.socket.bufferedAmount > UNREAD_BYTES_MAX) this.close(TOO_SLOW);
-    else this.socket.send(frame);
+    const unreadBytes = this.socket.bufferedAmount;
+    if (unreadBytes <= UNREAD_BYTES_MAX) return this.socket.send(frame);
+    this.log.warn('a subscriber of realtime reads too slowly and is disconnected', { by: 'websocket', unreadBytes });
+    this.close(TOO_SLOW);
   }
 
   private hear(data: RawData, isBinary: boolean): void {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { silentLogger } from '@perdure/telemetry';
 import { expect, onTestFinished, test } from 'vitest';
 import { accessTo, aHub } from '../test/a-hub.ts';
 import { STOPPING, UNREAD_BYTES_MAX } from './listener.ts';
@@ -21,6 +22,7 @@ async function aSubscriber({ lifetimeMs }: { lifetimeMs?: number } = {}) {
     hub,
     access: accessTo('a', '$stream'),
     headers: { 'x-kind': 'dev' },
+    log: silentLogger,
     ...(lifetimeMs !== undefined && { lifetimeMs }),
   });
   const [incoming] = (await once(asked, 'response')) as [IncomingMessage];

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { LiveAccess } from '@perdure/protocol';
 import type { LiveDelivery, RealtimeHub } from '@perdure/engine';
+import type { Logger } from '@perdure/telemetry';
 import { CLOSE_GRACE_MS, type Listener, TOO_SLOW, UNREAD_BYTES_MAX } from './listener.ts';
 import { LiveSubscription } from './live-subscription.ts';
 
@@ -12,6 +13,7 @@ export class SseListener implements Listener {
   readonly ended: Promise<void>;
   private readonly response: ServerResponse;
   private readonly subscription: LiveSubscription;
+  private readonly log: Logger;
   private isClosing = false;
 
   /** `headers`: those that every answer has. */
@@ -21,10 +23,18 @@ export class SseListener implements Listener {
       hub,
       access,
       headers,
+      log,
       lifetimeMs = LIFETIME_MS,
-    }: { hub: RealtimeHub; access: LiveAccess; headers: Record<string, string>; lifetimeMs?: number },
+    }: {
+      hub: RealtimeHub;
+      access: LiveAccess;
+      headers: Record<string, string>;
+      log: Logger;
+      lifetimeMs?: number;
+    },
   ) {
     this.response = response;
+    this.log = log;
     this.subscription = new LiveSubscription(hub, (delivery) => this.deliver(delivery));
     const lifetime = setTimeout(() => this.close('it has lasted as long as it may'), lifetimeMs);
     this.ended = new Promise((resolve) => {
@@ -61,7 +71,11 @@ export class SseListener implements Listener {
   }
 
   private deliver({ frame, relayed }: LiveDelivery): void {
-    if (this.response.writableLength > UNREAD_BYTES_MAX) return this.close(TOO_SLOW);
+    const unreadBytes = this.response.writableLength;
+    if (unreadBytes > UNREAD_BYTES_MAX) {
+      this.log.warn('a subscriber of realtime reads too slowly and is disconnected', { by: 'events', unreadBytes });
+      return this.close(TOO_SLOW);
+    }
     // JSON may have line breaks between its tokens; an event has a line for each.
     this.response.write(relayed ?? `data: ${frame.replaceAll(/\r\n|\r|\n/g, '\ndata: ')}\n\n`);
   }

@@ -10,6 +10,7 @@ import {
 import type { ClaimedJob } from '@perdure/store';
 import { hintOfCell } from '../hints/cell-hints.ts';
 import type { Ports } from '../ports.ts';
+import { LiveStream } from '../realtime/publish-live.ts';
 import { type Commit, failRefused, OPS_MAX } from './decide-commit.ts';
 import { jobFacts } from './watch-job.ts';
 
@@ -101,16 +102,34 @@ export async function makeRequests(
 async function makeRequest(ports: Ports, job: ClaimedJob, op: Outbound, signal: AbortSignal): Promise<Op> {
   const { egress, settings, log } = ports;
   const facts = { ...jobFacts(job), step: op.displayName, op: op.kind };
-  if (op.publish !== undefined) log.debug('the answer to a request is not published, for there is no realtime', facts);
+  const published = publishedBody(ports, job, op);
   const answer = await egress.send(op.request, {
     timeoutMs: settings.callTimeoutMs,
     answerBytesMax: STEP_OUTPUT_BYTES_MAX,
     signal,
+    ...(published && { onBody: published.take }),
   });
+  published?.end();
   log.debug('a request was made for a step', {
     ...facts,
     outcome: answer.kind,
     ...(answer.kind === 'answered' && { status: answer.status }),
   });
   return settleOutbound(op, answer);
+}
+
+/** The stream that the body of the answer is published as, when the op names a topic; each attempt has its own. */
+function publishedBody(ports: Ports, { run }: ClaimedJob, { kind, publish }: Outbound) {
+  if (publish === undefined) return undefined;
+  const { channel, topic } = publish;
+  let stream: LiveStream | undefined;
+  return {
+    take: (bytes: Uint8Array, status: number): void => {
+      // What a provider says of an error may repeat the key that it was asked with.
+      if (kind === 'ai-gateway' && status >= 300) return;
+      stream ??= new LiveStream(ports, { channel, topics: [topic], runId: run.runId });
+      stream.write(bytes);
+    },
+    end: (): void => void stream?.end(),
+  };
 }

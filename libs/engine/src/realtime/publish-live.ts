@@ -30,50 +30,88 @@ export function publishLive(ports: Ports, request: PublishRequest, body: string)
 
 /** Passes text on while it comes in: a start, chunks, and an end however it ends. */
 export async function publishStream(ports: Ports, request: PublishRequest, source: ByteSource): Promise<StreamOutcome> {
-  const streamId = ports.ids.ulid(ports.clock.now());
-  let chunks = 0;
-  tell(ports, request, { kind: 'stream-start', streamId });
-  const outcome = await eachText(source, (text) => {
+  const stream = new LiveStream(ports, request);
+  const outcome = await each(source, (bytes) => stream.write(bytes));
+  const rest = stream.end();
+  return outcome === 'published' ? rest : outcome;
+}
+
+/** One stream that is published bit by bit; it has begun when this exists. */
+export class LiveStream {
+  readonly #ports: Ports;
+  readonly #request: PublishRequest;
+  readonly #streamId: string;
+  readonly #decoder = textDecoder();
+  #chunks = 0;
+
+  constructor(ports: Ports, request: PublishRequest) {
+    this.#ports = ports;
+    this.#request = request;
+    this.#streamId = ports.ids.ulid(ports.clock.now());
+    this.#tell('stream-start');
+  }
+
+  /** UTF-8; a character may come in parts. Beyond `CHUNKS_MAX` chunks nothing is passed on. */
+  write(bytes: Uint8Array): 'published' | 'too-large' {
+    return this.#pass(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  end(): 'published' | 'too-large' {
+    const outcome = this.#pass(this.#decoder.decode());
+    this.#tell('stream-end');
+    return outcome;
+  }
+
+  #pass(text: string): 'published' | 'too-large' {
     for (const body of splitText(text, CHUNK_BYTES_MAX)) {
-      if (++chunks > CHUNKS_MAX) return 'too-large';
-      tell(ports, request, { kind: 'stream-chunk', streamId, body, isText: true });
+      if (++this.#chunks > CHUNKS_MAX) return 'too-large';
+      this.#tell('stream-chunk', body);
     }
     return 'published';
-  });
-  tell(ports, request, { kind: 'stream-end', streamId });
-  return outcome;
+  }
+
+  #tell(kind: LiveMessage['kind'], body = ''): void {
+    tell(this.#ports, this.#request, { kind, streamId: this.#streamId, body });
+  }
 }
 
 /** Relays text as it comes in; `onText` is given it, too. */
-export function relayStream(
+export async function relayStream(
   ports: Ports,
   request: PublishRequest,
   source: ByteSource,
   onText: (text: string) => void,
 ): Promise<StreamOutcome> {
+  const decoder = textDecoder();
   let bytes = 0;
-  return eachText(source, (text) => {
+  const relay = (text: string): StreamOutcome => {
     bytes += Buffer.byteLength(text);
     if (bytes > RELAY_BYTES_MAX) return 'too-large';
-    for (const body of splitText(text, LIVE_BYTES_MAX)) tell(ports, request, { kind: 'relay', body, isText: true });
+    for (const body of splitText(text, LIVE_BYTES_MAX)) tell(ports, request, { kind: 'relay', body });
     onText(text);
     return 'published';
-  });
+  };
+  const outcome = await each(source, (chunk) => relay(decoder.decode(chunk, { stream: true })));
+  return outcome === 'published' ? relay(decoder.decode()) : outcome;
 }
 
-/** Characters that come in two parts are put together. Stops when `use` says anything but 'published'. */
-async function eachText(source: ByteSource, use: (text: string) => StreamOutcome): Promise<StreamOutcome> {
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+/** Stops when `use` says anything but 'published'. */
+async function each(source: ByteSource, use: (bytes: Uint8Array) => StreamOutcome): Promise<StreamOutcome> {
   try {
     for await (const bytes of source) {
-      const outcome = use(decoder.decode(bytes, { stream: true }));
+      const outcome = use(bytes);
       if (outcome !== 'published') return outcome;
     }
+    return 'published';
   } catch {
     // Its cause is with the sender, who is gone.
     return 'broken';
   }
-  return use(decoder.decode());
+}
+
+/** Nothing of a text is left out, also what some take for a mark of its encoding. */
+function textDecoder(): TextDecoder {
+  return new TextDecoder('utf-8', { ignoreBOM: true });
 }
 
 function tell(

@@ -51,10 +51,10 @@ async function serve(
 }
 
 function send(url: string, more: Partial<OutboundRequest & EgressOptions> = {}): Promise<OutboundAnswer> {
-  const { timeoutMs = 5_000, answerBytesMax = 1_000, signal, ...request } = more;
+  const { timeoutMs = 5_000, answerBytesMax = 1_000, signal, onBody, ...request } = more;
   return egress.send(
     { url, method: 'POST', headers: {}, ...request },
-    { timeoutMs, answerBytesMax, ...(signal !== undefined && { signal }) },
+    { timeoutMs, answerBytesMax, ...(signal && { signal }), ...(onBody && { onBody }) },
   );
 }
 
@@ -174,4 +174,35 @@ test('an aborted request and closing settle what is open', async () => {
   await egress.close();
   expect(await cut).toMatchObject({ kind: 'failed' });
   await egress.close();
+});
+
+test('a body is told piece by piece while it comes in, with the status, and asked for as it is', async () => {
+  const pieces: string[] = [];
+  const first = Promise.withResolvers<void>();
+  const { url, received } = await serve(async (_request, response) => {
+    response.writeHead(202, { 'content-type': 'text/plain' }).write('first');
+    await first.promise;
+    response.end('second');
+  });
+
+  const answer = await send(url, {
+    onBody: (bytes, status) => {
+      pieces.push(`${status} ${Buffer.from(bytes).toString()}`);
+      first.resolve();
+    },
+  });
+
+  expect(answer).toMatchObject({ kind: 'answered', status: 202, body: 'firstsecond' });
+  expect(pieces).toEqual(['202 first', '202 second']);
+  expect(received[0]?.headers['accept-encoding']).toBe('identity');
+});
+
+test('of a body that is compressed although it was not asked for nothing is told', async () => {
+  const pieces: unknown[] = [];
+  const { url } = await serve((_request, response) => {
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('text'));
+  });
+
+  expect(await send(url, { onBody: (bytes) => pieces.push(bytes) })).toMatchObject({ body: 'text' });
+  expect(pieces).toEqual([]);
 });

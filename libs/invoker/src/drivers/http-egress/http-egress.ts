@@ -74,19 +74,22 @@ class HttpEgress implements Egress {
   async #exchange(
     url: URL,
     { method, headers, body }: OutboundRequest,
-    { signal, answerBytesMax }: EgressOptions & { signal: AbortSignal },
+    { signal, answerBytesMax, onBody }: EgressOptions & { signal: AbortSignal },
   ): Promise<OutboundAnswer> {
     const answer = await this.#dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      headers: sentHeaders(headers),
+      headers: { ...sentHeaders(headers), 'accept-encoding': onBody === undefined ? 'gzip, br' : 'identity' },
       ...(body !== undefined && method !== 'GET' && method !== 'HEAD' && { body }),
       signal,
     });
-    const bytes = await readUpTo(answer.body, answerBytesMax);
-    if (bytes === undefined) return { kind: 'too-large' };
     const encoding = answer.headers['content-encoding'];
+    const isPlain = encoding === undefined || encoding === 'identity';
+    const bytes = await readUpTo(answer.body, answerBytesMax, (chunk) => {
+      if (isPlain) onBody?.(chunk, answer.statusCode);
+    });
+    if (bytes === undefined) return { kind: 'too-large' };
     const decoded = await decodeBody(bytes, method === 'HEAD' ? '' : String(encoding ?? ''), answerBytesMax);
     if (decoded.kind === 'too-large') return { kind: 'too-large' };
     if (decoded.kind === 'broken') return { kind: 'failed', reason: `the answer could not be decoded: ${decoded.why}` };
@@ -102,11 +105,15 @@ class HttpEgress implements Egress {
 
 function sentHeaders(headers: Record<string, string>): Record<string, string> {
   const kept = Object.entries(headers).filter(([name]) => !HOP_BY_HOP_HEADERS.has(name));
-  return { 'user-agent': 'Perdure', accept: '*/*', ...Object.fromEntries(kept), 'accept-encoding': 'gzip, br' };
+  return { 'user-agent': 'Perdure', accept: '*/*', ...Object.fromEntries(kept) };
 }
 
 /** Undefined when there are more; the rest is not read. */
-async function readUpTo(body: AsyncIterable<Buffer>, bytesMax: number): Promise<Buffer | undefined> {
+async function readUpTo(
+  body: AsyncIterable<Buffer>,
+  bytesMax: number,
+  onChunk: (chunk: Buffer) => void,
+): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {
@@ -114,6 +121,7 @@ async function readUpTo(body: AsyncIterable<Buffer>, bytesMax: number): Promise<
     // Leaving the loop destroys the body, and with it the connection.
     if (size > bytesMax) return undefined;
     chunks.push(chunk);
+    onChunk(chunk);
   }
   return Buffer.concat(chunks);
 }
