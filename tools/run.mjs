@@ -23,6 +23,10 @@ const commands = {
   typecheck: { needs: [install, generate, compile] },
   start: { needs: [install, generate, compile], script: ['apps/cli/dist/main.js', 'dev', '--persist', '--sample'] },
   bench: { needs: [install, generate, compile], script: ['--conditions=perdure-source', 'bench/src/main.ts'] },
+  simulate: {
+    needs: [install],
+    script: ['--conditions=perdure-source', '--max-old-space-size=6144', 'tools/simulate/src/main.ts'],
+  },
   soak: { needs: [install, generate, compile], script: ['tools/soak.ts'] },
   // It builds between its own stages, after those that need no build.
   test: { needs: [install], script: ['tools/test.ts'] },

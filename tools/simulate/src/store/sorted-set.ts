@@ -1,7 +1,11 @@
 import { createRequire } from 'node:module';
 
+import type * as SortedBTree from 'sorted-btree';
+
 // The default export of a CommonJS package: Node and Vitest disagree about what an import of it gives.
-const { default: BTree } = createRequire(import.meta.url)('sorted-btree') as typeof import('sorted-btree');
+const { default: BTree } = createRequire(import.meta.url)('sorted-btree') as {
+  default: typeof SortedBTree.default.default;
+};
 
 /** [score, member] */
 type Place = [number, string];
@@ -36,14 +40,14 @@ export class SortedSet {
   }
 
   /** Pairs [member, score] of the lowest scores, those above `after` and up to `upTo`, at most `max`. */
-  range({ after, upTo, max }: { after?: number; upTo?: number; max: number }): [string, number][] {
+  range({ after, upTo = Infinity, max }: { after?: number; upTo?: number; max: number }): [string, number][] {
     const found: [string, number][] = [];
     if (max <= 0) return found;
     // No member is as large as this: what has the score `after` comes before it.
     let place = after === undefined ? this.#places.minKey() : this.#places.nextHigherKey([after, HIGHEST]);
-    while (place !== undefined && found.length < max && (upTo === undefined || place[0] <= upTo)) {
+    for (; place !== undefined && place[0] <= upTo; place = this.#places.nextHigherKey(place)) {
       found.push([place[1], place[0]]);
-      place = found.length < max ? this.#places.nextHigherKey(place) : undefined;
+      if (found.length === max) break;
     }
     return found;
   }
