@@ -131,6 +131,9 @@ describe('two keys at once', () => {
       ['POST', `/v1/http/runs/${runId}/steps`, { steps: [runCompleteOp(1)] }],
       ['POST', `/v1/runs/${runId}/metadata`, {}],
       ['POST', '/v1/traces/userland', { resourceSpans: [] }],
+      ['POST', '/v1/realtime/token', {}],
+      ['POST', '/v1/realtime/publish?channel=c&topic=t', {}],
+      ['POST', '/v1/realtime/publish/tee?channel=c', {}],
     ] as const;
     for (const [method, path, body] of doors) {
       const statusWith = async (key: string): Promise<number> =>
