@@ -1,6 +1,13 @@
-import { type Event, type FlowControl, INTERNAL_EVENTS, type JsonObject, ulidTimeMs } from '@perdure/domain';
+import {
+  type Event,
+  type FlowControl,
+  INTERNAL_EVENTS,
+  type JsonObject,
+  runIdInCell,
+  ulidTimeMs,
+} from '@perdure/domain';
 import { parseStoredEvent, type StoredEvent } from '@perdure/protocol';
-import type { ClaimedJob, Store } from '@perdure/store';
+import { type ClaimedJob, routeCells, type Store } from '@perdure/store';
 import { aFlowControl, aFunction, anEvent } from '@perdure/testing';
 import { describe, expect, test } from 'vitest';
 import { handleEvent } from '../event/handle-event.ts';
@@ -12,6 +19,7 @@ import { openEmbeddedPorts } from '../test/embedded-ports.ts';
 import { OutboxLoop } from '../upkeep/outbox-loop.ts';
 import { parseRunMeta } from './run-meta.ts';
 import { runRow } from './run-row.ts';
+import { scheduleBuffered } from './schedule-buffered.ts';
 
 const DEBOUNCE = { debounce: { periodMs: 2_000 } };
 const BATCH = { batch: { sizeMax: 3, timeoutMs: 3_000 } };
@@ -325,6 +333,23 @@ describe('between closing and the run', () => {
     expect(before).toHaveLength(1);
     expect(await runsOf(play.cell, play.fn.id)).toEqual(before);
     expect(await play.settle()).toHaveLength(1);
+  });
+
+  test('the run is in the cell of the buffer, wherever new runs of the function begin: there a repeat is recognised', async () => {
+    const play = await startPlay(BATCH);
+    const { cell: other } = await openEmbeddedPorts({ at: play.clock.now() });
+    const ports = { ...play.ports, store: routeCells([play.cell, other]) };
+    const item = {
+      events: '[{"data":{},"id":"e","name":"test/happened","ts":1,"user":{}}]',
+      meta: '{"eventIds":["e"]}',
+    };
+    const bufferId = runIdInCell(play.ports.ids.ulid(1), 1);
+    const buffer = { bufferId, functionId: play.fn.id, kind: 'batch' as const, items: [item], callers: [] };
+
+    for (const _time of ['first', 'again']) await scheduleBuffered(ports, { buffer, closedAt: 2, cell: 1 });
+
+    expect(ports.catalog.index.cellOf(play.fn.id)).toBe(0);
+    expect([await runsOf(play.cell, play.fn.id), await runsOf(other, play.fn.id)]).toEqual([[], [expect.any(String)]]);
   });
 
   test('a buffer whose run cannot be scheduled holds up no other, and is given up in the end', async () => {
