@@ -346,7 +346,9 @@ describe('between closing and the run', () => {
     const bufferId = runIdInCell(play.ports.ids.ulid(1), 1);
     const buffer = { bufferId, functionId: play.fn.id, kind: 'batch' as const, items: [item], callers: [] };
 
-    for (const _time of ['first', 'again']) await scheduleBuffered(ports, { buffer, closedAt: 2, cell: 1 });
+    const closing = { buffer, closedAt: 2, cell: 1 };
+    await scheduleBuffered(ports, closing);
+    await scheduleBuffered(ports, closing);
 
     expect(ports.catalog.index.cellOf(play.fn.id)).toBe(0);
     expect([await runsOf(play.cell, play.fn.id), await runsOf(other, play.fn.id)]).toEqual([[], [expect.any(String)]]);
