@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { describeBuffers } from './contract/buffers.contract.ts';
+import { describeAudit } from './contract/audit.contract.ts';
 import { describeDefers } from './contract/defers.contract.ts';
 import { describeDiscovery } from './contract/discovery.contract.ts';
 import { describeExplain } from './contract/explain.contract.ts';
@@ -30,6 +31,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeRekey(open);
     describeExplain(open);
     describeHousekeeping(open);
+    describeAudit(open);
     describeRandomStories(open, STORIES);
   });
 }

@@ -3,7 +3,7 @@ import { testClock } from '@perdure/testing';
 import { describeWithService } from '@perdure/testing/services/vitest';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { lease, LEASE_MS, Player, reconcileAll, run, sleep, wait } from '../../contract/player.ts';
+import { auditAll, lease, LEASE_MS, Player, reconcileAll, run, sleep, wait } from '../../contract/player.ts';
 import type { Store } from '../../store.ts';
 import { openTestCell } from './test-cells.ts';
 
@@ -50,6 +50,13 @@ describeWithService('redis', 'a damaged cell', ({ url }) => {
     await admin.sadd('ctr|f|fn-1', 'gone1', 'gone2', 'gone3');
     await admin.hset(`run|${second[0]!.run.runId}`, { nj: 5, dl: 'gone' });
     expect(await store.checkInvariants()).not.toEqual([]);
+    expect(await play.withoutTrace(() => auditAll(store, 2))).toEqual(
+      expect.arrayContaining([
+        'counter f|fn-1 is held by gone1, which is not in progress',
+        `run ${third!.run.runId} has lost its job ${third!.jobId}`,
+        `pause ${first.run.runId}.w is not listed`,
+      ]),
+    );
 
     // Three of nobody, and three of the job that is lost: of account, function and key.
     expect(await reconcileAll(store, 2)).toMatchObject({ runs: 7, holders: 6 });

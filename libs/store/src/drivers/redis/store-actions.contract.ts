@@ -23,6 +23,7 @@ export type StoreAction =
   | { kind: 'resume'; isInvoke: boolean; name: number }
   | { kind: 'find-pauses'; event: number; anchor: number; pausesMax: number }
   | { kind: 'set-function'; draft: FunctionDraft }
+  | { kind: 'rekey'; pick: number; keyed: number[]; runsMax: number; isLate: boolean }
   | { kind: 'set-function-state'; fn: number; state: 'active' | 'paused' | 'drained' }
   | { kind: 'set-account-concurrency'; account: number; limit: number }
   | { kind: 'ack-outbox'; entriesMax: number }
@@ -45,6 +46,7 @@ interface ScheduleDraft {
   priority: number;
   keyed: number[];
   runKey: number;
+  expressions: number;
   isThrottled: boolean;
   cancelOn: number;
   startTimeoutMs: number;
@@ -65,6 +67,8 @@ interface FunctionDraft {
   fn: number;
   version: number;
   weight: number;
+  revision: number;
+  expressions: number;
   concurrency: number;
   keyed: number[];
   run: number;
@@ -119,6 +123,15 @@ export function aStoreAction(): fc.Arbitrary<StoreAction> {
     { weight: 1, arbitrary: action('find-pauses', { event: small, anchor: small, pausesMax: fc.nat({ max: 4 }) }) },
     { weight: 2, arbitrary: action('set-function', { draft: aFunctionDraft() }) },
     {
+      weight: 3,
+      arbitrary: action('rekey', {
+        pick,
+        keyed: fc.array(small, { maxLength: 2 }),
+        runsMax: fc.constantFrom(1, 3, 100),
+        isLate: mostlyNot,
+      }),
+    },
+    {
       weight: 1,
       arbitrary: action('set-function-state', {
         fn: small,
@@ -152,6 +165,7 @@ function aScheduleDraft(): fc.Arbitrary<ScheduleDraft> {
     priority: fc.constantFrom(0, 0, 100, -100),
     keyed: fc.array(small, { maxLength: 2 }),
     runKey: small,
+    expressions: fc.nat({ max: 2 }),
     isThrottled: fc.boolean(),
     cancelOn: small,
     startTimeoutMs: fc.constantFrom(0, 0, 10_000),
@@ -189,6 +203,8 @@ function aFunctionDraft(): fc.Arbitrary<FunctionDraft> {
   return fc.record({
     fn: small,
     version: fc.nat({ max: 20 }),
+    revision: fc.nat({ max: 1 }),
+    expressions: fc.nat({ max: 2 }),
     weight: fc.constantFrom(1, 1, 2, 0.5),
     concurrency: fc.constantFrom(0, 1, 2, 1000),
     keyed: fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 2 }),
@@ -278,6 +294,8 @@ export class ActionPlayer {
         return this.#findPauses(action.event, action.anchor, action.pausesMax);
       case 'set-function':
         return store.setFunction(toLimits(action.draft));
+      case 'rekey':
+        return this.#rekey(action);
       case 'set-function-state':
         return store.setFunctionState(`fn-${action.fn}`, action.state);
       case 'set-account-concurrency':
@@ -365,6 +383,23 @@ export class ActionPlayer {
     return pages;
   }
 
+  /** A page of one of the functions that are to be keyed anew; late: of one that is not. */
+  async #rekey(action: Extract<StoreAction, { kind: 'rekey' }>): Promise<unknown> {
+    const rekeys = await this.#store.findRekeys();
+    const rekey = pickOf(rekeys, action.pick);
+    if (rekey === undefined) return 'nothing to pick';
+    const { functionId, keysId, after: from } = rekey;
+    const page = await this.#store.listRuns({ ...rekey, runsMax: action.runsMax, withEvents: false });
+    const keyed = action.keyed.map((key) => `key|${key}`);
+    const runs = page.runs.map(({ runId }, index) => ({
+      runId,
+      keys: index % 2 === 0 ? { keyed, run: 'runs 2' } : { keyed, throttle: `bucket ${index}` },
+    }));
+    const { after, isLast } = page;
+    const args = { functionId, keysId: action.isLate ? 'gone' : keysId, from, after, isLast, runs };
+    return { rekeys, page, result: await this.#store.rekey(args) };
+  }
+
   #takeDuty({ holder, isDropped, leaseMs }: Extract<StoreAction, { kind: 'duty' }>): Promise<unknown> {
     const duty = { duty: 'upkeep' as const, holder: `holder ${holder}` };
     return isDropped ? this.#store.dropDuty(duty) : this.#store.takeDuty({ ...duty, leaseMs });
@@ -391,6 +426,8 @@ export class ActionPlayer {
       run: await this.#store.findRun(runId),
       state: await this.#store.findRunState(runId),
       jobs: await this.#store.findRunJobs(runId),
+      waits: await this.#store.explainRun(runId),
+      audit: await this.#store.audit({ cursor: `${index % 8}.`, entriesMax: 1 + (index % 20) }),
     };
   }
 
@@ -411,6 +448,7 @@ export class ActionPlayer {
         ...(draft.keyed.length > 0 ? { keyed: draft.keyed.map((key) => `key|${key}`) } : {}),
         ...(draft.runKey > 1 ? { run: `runs ${draft.runKey}` } : {}),
       },
+      ...(draft.expressions > 0 ? { keysId: `expressions ${draft.expressions}` } : {}),
       attemptsMax: 4,
       events: `[{"name":"é","n":${this.#serial}}]`,
       meta: '{"a":"\u0000"}',
@@ -489,6 +527,8 @@ export class ActionPlayer {
 
 const UNLIMITED: Omit<FunctionDraft, 'fn'> = {
   version: 0,
+  revision: 0,
+  expressions: 0,
   weight: 1,
   concurrency: 1000,
   keyed: [],
@@ -517,6 +557,8 @@ function toLimits(draft: FunctionDraft): Parameters<Store['setFunction']>[0] {
     functionId: `fn-${draft.fn}`,
     accountId: `account-${draft.fn % 2}`,
     version: draft.version,
+    ...(draft.revision > 0 ? { revision: draft.revision } : {}),
+    ...(draft.expressions > 0 ? { keysId: `expressions ${draft.expressions}` } : {}),
     weight: draft.weight,
     concurrency: draft.concurrency,
     keyed: draft.keyed,
