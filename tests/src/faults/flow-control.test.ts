@@ -81,7 +81,7 @@ test(
     const load = startLoad(cluster.api, EVENTS_PER_SECOND, flowEvent);
 
     // While one starts again the other is killed.
-    const starts: Promise<number>[] = [];
+    const starts: Promise<void>[] = [];
     for (let i = 0; i < KILLS; i += 1) {
       await starts[i - 2];
       await pass('quiet', 1_500 + ids.random() * 1_500);
@@ -93,12 +93,10 @@ test(
     const events = await load.stop();
     await Promise.all(starts);
 
-    const newest = newestOfKeys(events.length);
-    await until(
-      'the newest event of each key',
-      () => [...newest].every(([key, n]) => witness.newestOf.get(key) === n) || undefined,
-    );
     const ended = await endings(cluster.api, events);
+    const newest = newestOfKeys(events.length);
+    const hasNewest = () => [...newest].every(([key, n]) => witness.newestOf.get(key) === n) || undefined;
+    await until('the newest event of each key', hasNewest, { waitMs: DRAIN_MS_MAX });
     const found = await examineOnceEmpty(cluster);
 
     expect(events.length).toBeGreaterThan(500);
