@@ -12,7 +12,7 @@ export function checkJobs(store: Snapshot, findings: Findings): void {
   for (const [jobId, job] of store.jobs()) {
     const isKept = store.doc(`run|${job['run']}`) !== undefined || store.scores('gc').has(job['run'] ?? '');
     findings.expect(isKept, `job ${jobId} belongs to a live run or to garbage`);
-    findings.expect(store.set(`run|${job['run']}|jb`).includes(jobId), `job ${jobId} is known by its run`);
+    findings.expect(store.jobIdsOf(job['run'] ?? '').includes(jobId), `job ${jobId} is known by its run`);
     if (job['st'] === 'D') {
       delayed.push(jobId);
       findings.expect(due.get(jobId) === int(job['at']), `job ${jobId} is due at its instant`);

@@ -1,15 +1,15 @@
 import { ABORTED } from '../operations/defer.ts';
 import { isWork } from '../operations/jobs.ts';
-import { jobKey } from '../operations/keys.ts';
 import { int, type Fields, type Findings, type Snapshot } from './snapshot.ts';
 
 /** Every live run has its state, its jobs, and something that will continue it. */
 export function checkRuns(store: Snapshot, findings: Findings): void {
   const live: string[] = [];
+  const jobs = new Map(store.jobs());
   for (const [runId, run] of store.runs()) {
     live.push(runId);
     checkState(store, findings, runId, run);
-    checkJobsOf(store, findings, runId, run);
+    checkJobsOf(store, findings, jobs, runId, run);
   }
   findings.expectSame('live runs are those in the list', store.scores('runs').keys(), live);
   checkKeysOfRuns(store, findings);
@@ -41,9 +41,15 @@ function checkState(store: Snapshot, findings: Findings, runId: string, run: Fie
   findings.expect(int(run['rac']) === racers.length, `run ${runId} knows how many steps are racing`);
 }
 
-function checkJobsOf(store: Snapshot, findings: Findings, runId: string, run: Fields): void {
-  const jobIds = store.set(`run|${runId}|jb`);
-  const jobs = jobIds.map((jobId) => store.doc(jobKey(jobId)));
+function checkJobsOf(
+  store: Snapshot,
+  findings: Findings,
+  stored: Map<string, Fields>,
+  runId: string,
+  run: Fields,
+): void {
+  const jobIds = store.jobIdsOf(runId);
+  const jobs = jobIds.map((jobId) => stored.get(jobId));
   findings.expect(!jobs.includes(undefined), `every job of run ${runId} exists`);
   const work = jobs.filter((job) => job && isWork(job['kind'] ?? ''));
   findings.expect(work.length > 0, `run ${runId} has something that continues it`);

@@ -1,3 +1,6 @@
+import { startJobId } from '../operations/keys.ts';
+import { unclaimedStart } from '../operations/start-jobs.ts';
+
 /** A dump by kinds of keys, for the checks. */
 export type Fields = Readonly<Record<string, string>>;
 
@@ -43,7 +46,22 @@ export class Snapshot {
     }
   }
 
+  /** All jobs, those included that have no record (operations/start-jobs.ts). */
   *jobs(): Iterable<[string, Fields]> {
+    yield* this.storedJobs();
+    for (const [runId, run] of this.runs()) {
+      const doc = { key: '', stored: run, changes: {}, isChanged: false };
+      if (run['sj']) yield [startJobId(runId), unclaimedStart(startJobId(runId), runId, doc).stored];
+    }
+  }
+
+  /** The IDs of the jobs that a run knows. */
+  jobIdsOf(runId: string): string[] {
+    const jobIds = this.set(`run|${runId}|jb`);
+    return this.doc(`run|${runId}`)?.['sj'] ? [startJobId(runId), ...jobIds] : jobIds;
+  }
+
+  *storedJobs(): Iterable<[string, Fields]> {
     for (const [id, key] of this.ids('run')) {
       const [, kind, jobId] = id.split('|');
       if (kind === 'job' && jobId !== undefined) yield [jobId, this.doc(key) ?? {}];

@@ -34,6 +34,7 @@ import {
   LEASES,
   PARKED,
   RUNNABLE_ACCOUNTS,
+  runIdOfJob,
   runKey,
   runnableFunctionsKey,
   runnableLanesKey,
@@ -59,6 +60,7 @@ import { int, whole } from './numbers.ts';
 import { startOp, type Op } from './op.ts';
 import { promote } from './promote.ts';
 import { reap } from './reap.ts';
+import { isUnclaimedStart, openJob, recordStart } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
 
 export interface ClaimArgs {
@@ -297,21 +299,21 @@ function grantJobs(op: Op, grants: Grants, visit: Visit, entries: [string, numbe
     if (!mayGrant(grants)) break;
     op.tx.zrem(laneJobsKey(visit.laneId), jobId);
     taken += 1;
-    const job = openDoc(op.tx, jobKey(jobId));
-    if (job !== undefined && field(job, 'st') === 'R' && field(job, 'lane') === visit.laneId) {
-      grantReady(op, grants, visit, jobId, job);
-    }
+    grantIfReady(op, grants, visit, jobId);
   }
   return { taken, jobs: grants.jobs.length - before };
 }
 
-function grantReady(op: Op, grants: Grants, visit: Visit, jobId: string, job: Doc): void {
-  const runId = field(job, 'run');
+function grantIfReady(op: Op, grants: Grants, visit: Visit, jobId: string): void {
+  const runId = runIdOfJob(jobId);
   const run = openDoc(op.tx, runKey(runId));
   if (run === undefined) {
     op.tx.hdrop(jobKey(jobId));
     return;
   }
+  const job = openJob(op.tx, jobId, runId, run);
+  if (job === undefined || field(job, 'st') !== 'R' || field(job, 'lane') !== visit.laneId) return;
+  if (isUnclaimedStart(run, runId, jobId)) recordStart(op, runId, run, job);
   const token = tokenOf(grants.args, grants.jobs.length);
   grantJob(op, jobId, job, runId, run, visit.fn, token, grants.args.leaseMs);
   saveDoc(op.tx, job);

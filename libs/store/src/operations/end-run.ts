@@ -26,6 +26,7 @@ import { int, whole } from './numbers.ts';
 import type { Op } from './op.ts';
 import { appendOutbox } from './outbox.ts';
 import { removePause } from './pauses.ts';
+import { removeUnclaimedStart } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
 
 export interface RunEnd {
@@ -64,6 +65,7 @@ export function endLostRun(op: Op, runId: string, run: Doc): void {
 export function closeRun(op: Op, runId: string, run: Doc, leased?: LeasedJob): void {
   releaseKeys(op, runId, run);
   leaveBacklog(op, runId, run);
+  if (isSet(run, 'sj')) removeUnclaimedStart(op, runId, run);
   if (leased !== undefined) releaseLease(op, runId, run, leased);
   if (intField(run, 'nl') > (leased === undefined ? 0 : 1)) releaseLeases(op, runId, run);
   if (!purgeRun(op, runId, run, PURGE_INLINE_MAX).isDone) op.tx.zadd(GARBAGE, op.now, runId);

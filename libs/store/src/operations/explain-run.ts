@@ -3,20 +3,10 @@ import { throttleRate } from './claim.ts';
 import { accountCounter, accountLimit, functionCounter, functionLimit, laneCounters, limitInSlot } from './counters.ts';
 import { field, intField, openDoc, openOrNewDoc, type Doc } from './docs.ts';
 import { nextTokenAt, tokensIn } from './gcra.ts';
-import {
-  accountKey,
-  counterKey,
-  functionKey,
-  jobKey,
-  laneJobsKey,
-  laneKey,
-  runIdOfJob,
-  runJobsKey,
-  runKey,
-  throttleKey,
-} from './keys.ts';
+import { accountKey, counterKey, functionKey, laneJobsKey, laneKey, runIdOfJob, runKey, throttleKey } from './keys.ts';
 import { int } from './numbers.ts';
 import type { RunArgs, StoredJob } from './inspect.ts';
+import { jobsOf, openJob } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
 
 /** As `WaitReason` of the port. */
@@ -50,8 +40,8 @@ export function explainRun(tx: Tx, now: number, { runId }: RunArgs): JobWaitView
   if (run === undefined) return undefined;
   const waits: JobWaitView[] = [];
   const ofLanes: Record<string, WaitView> = {};
-  for (const jobId of tx.smembers(runJobsKey(runId), EXPLAIN_JOBS_MAX)) {
-    const job = openDoc(tx, jobKey(jobId));
+  for (const jobId of jobsOf(tx, runId, run, EXPLAIN_JOBS_MAX)) {
+    const job = openJob(tx, jobId, runId, run);
     if (job !== undefined) waits.push(explainJob(tx, now, jobId, job, run, ofLanes));
   }
   return waits;

@@ -1,22 +1,10 @@
 import { DEPTH_LANES_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { viewRun, viewState, type RunView, type StateView } from './dispatch.ts';
-import { openDoc } from './docs.ts';
-import {
-  BUFFERS,
-  DUE,
-  jobKey,
-  laneJobsKey,
-  LANES,
-  LEASES,
-  PARKED,
-  PAUSES,
-  runJobsKey,
-  runKey,
-  RUNS,
-  SYS,
-} from './keys.ts';
+import { openDoc, openOrNewDoc } from './docs.ts';
+import { BUFFERS, DUE, laneJobsKey, LANES, LEASES, PARKED, PAUSES, runIdOfJob, runKey, RUNS, SYS } from './keys.ts';
 import { int } from './numbers.ts';
 import { startOp } from './op.ts';
+import { jobsOf, openJob, openJobOf } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
 
 export interface RunArgs {
@@ -41,9 +29,10 @@ export interface StoredJob {
 
 export function findRunJobs(tx: Tx, _now: number, args: RunArgs): StoredJob[] {
   const jobs: StoredJob[] = [];
-  for (const jobId of tx.smembers(runJobsKey(args.runId), RUN_JOBS_MAX)) {
-    const fields = tx.hgetall(jobKey(jobId));
-    if (fields !== undefined) jobs.push({ jobId, fields });
+  const run = openOrNewDoc(tx, runKey(args.runId));
+  for (const jobId of jobsOf(tx, args.runId, run, RUN_JOBS_MAX)) {
+    const job = openJob(tx, jobId, args.runId, run);
+    if (job !== undefined) jobs.push({ jobId, fields: job.stored });
   }
   return jobs;
 }
@@ -53,8 +42,8 @@ export interface FindJobArgs {
 }
 
 export function findJob(tx: Tx, _now: number, args: FindJobArgs): StoredJob | undefined {
-  const fields = tx.hgetall(jobKey(args.jobId));
-  return fields === undefined ? undefined : { jobId: args.jobId, fields };
+  const job = openJobOf(tx, args.jobId, runIdOfJob(args.jobId));
+  return job === undefined ? undefined : { jobId: args.jobId, fields: job.stored };
 }
 
 export interface CountsView {

@@ -19,7 +19,7 @@
  * | gcra, rl | string | throttle and rate limit buckets: TAT in microseconds |
  * | due, lease | sorted sets | delayed jobs, and `B|` with entries of `buffers`, by instant; leased jobs by end of lease |
  * | run | document | record of a live run; all else of a run has keys that begin with it, and lies beside it on disk: |
- * | run…job | document | a job |
+ * | run…job | document | a job; not of a start job that was never claimed, which its run tells of (start-jobs.ts) |
  * | run…ev st sk | string, map, list | events, memos, stack |
  * | run…jb pz pg pr dn | sets, map | jobs, pauses, pending group, steps that race beside it; finished jobs |
  * | run…df db | document, map | deferred runs: bytes of each, or that it was called off; what they are to get |

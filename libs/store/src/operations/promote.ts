@@ -3,10 +3,11 @@ import { fireBuffer, isBufferTimer } from './buffers.ts';
 import { changeInt, field, intField, isSet, openDoc, saveDoc, type Doc } from './docs.ts';
 import { endRun } from './end-run.ts';
 import { readyJob, removeDeadJob, removeJob } from './jobs.ts';
-import { DUE, functionKey, jobKey, pauseKey, runKey } from './keys.ts';
+import { DUE, functionKey, jobKey, pauseKey, runIdOfJob, runKey } from './keys.ts';
 import { int } from './numbers.ts';
 import type { Op } from './op.ts';
 import { settleStep } from './save-step.ts';
+import { isUnclaimedStart, openJob, readyStart } from './start-jobs.ts';
 
 /** What a sleeping step is given when it wakes (execution.md 1.5). */
 const SLEEP_MEMO = 'null';
@@ -23,9 +24,9 @@ export function promote(op: Op): void {
 }
 
 function fire(op: Op, jobId: string): void {
-  const job = openDoc(op.tx, jobKey(jobId));
-  const runId = job === undefined ? '' : field(job, 'run');
+  const runId = runIdOfJob(jobId);
   const run = openDoc(op.tx, runKey(runId));
+  const job = run === undefined ? openDoc(op.tx, jobKey(jobId)) : openJob(op.tx, jobId, runId, run);
   // An earlier one of this batch may have settled or ended what this one was for. An entry without a job is damage.
   if (job === undefined || field(job, 'st') !== 'D') {
     op.tx.zrem(DUE, jobId);
@@ -47,8 +48,12 @@ function fire(op: Op, jobId: string): void {
     firePauseTimeout(op, job, runId, run);
   } else {
     op.tx.zrem(DUE, jobId);
-    readyJob(op, jobId, job, run);
-    saveDoc(op.tx, job);
+    if (isUnclaimedStart(run, runId, jobId)) {
+      readyStart(op, runId, run);
+    } else {
+      readyJob(op, jobId, job, run);
+      saveDoc(op.tx, job);
+    }
   }
   saveDoc(op.tx, run);
 }

@@ -1,6 +1,6 @@
 import { DEPTH_LANES_MAX } from './bounds.ts';
-import { jobKey, laneJobsKey, LANES } from './keys.ts';
-import { int } from './numbers.ts';
+import { laneJobsKey, LANES } from './keys.ts';
+import { readyAtOf } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
 
 export interface QueueDepthsArgs {
@@ -38,7 +38,7 @@ export function queueDepths(tx: Tx, _now: number, args: QueueDepthsArgs): QueueD
       const depth = depthOf(page, depths, laneId.substring(0, laneId.indexOf('|')));
       depth.jobs += tx.zcard(laneJobsKey(laneId));
       // A record that is lost, which a reconciliation finds, says nothing.
-      const readyAt = int(tx.hget(jobKey(first[0]), 'at'));
+      const readyAt = readyAtOf(tx, first[0]);
       const isOldest = depth.oldestReadyAt === 0 || readyAt < depth.oldestReadyAt;
       if (readyAt > 0 && isOldest) depth.oldestReadyAt = readyAt;
     }

@@ -1,4 +1,4 @@
-import { field, intField, isSet, openDoc, saveDoc, type Doc } from './docs.ts';
+import { change, field, intField, isSet, openDoc, saveDoc, type Doc } from './docs.ts';
 import { enqueueJob, holderOf, isWork, readyJob, requestCounters, requeueJob } from './jobs.ts';
 import {
   counterKey,
@@ -19,11 +19,12 @@ import { int } from './numbers.ts';
 import { removePause } from './pauses.ts';
 import type { Census } from './reconcile-run.ts';
 import { isFirstLook, mayRepair, type Repair } from './repair.ts';
+import { isUnclaimedStart, openJob } from './start-jobs.ts';
 
 /** A job that its run knows: it stands where its state says and nowhere else, or what is left of it is dropped. */
 export function reconcileJob(repair: Repair, runId: string, run: Doc, jobId: string, census: Census): void {
   repair.looks += 1;
-  const job = openDoc(repair.op.tx, jobKey(jobId));
+  const job = openJob(repair.op.tx, jobId, runId, run);
   if (job === undefined) {
     if (!mayRepair(repair, 'run ' + runId + ' has lost its job ' + jobId)) return;
     repair.op.tx.srem(runJobsKey(runId), jobId);
@@ -34,6 +35,7 @@ export function reconcileJob(repair: Repair, runId: string, run: Doc, jobId: str
   if (isBeyondRepair(repair, job)) {
     if (!mayRepair(repair, 'job ' + jobId + ' has no state, or has lost its pause')) return;
     dropJob(repair, runId, jobId, job);
+    if (isUnclaimedStart(run, runId, jobId)) change(run, 'sj', '');
     census.isLossy = true;
     return;
   }
@@ -41,7 +43,7 @@ export function reconcileJob(repair: Repair, runId: string, run: Doc, jobId: str
   if (isUntaken && mayRepair(repair, 'job ' + jobId + ' is leased without a token'))
     requeueJob(repair.op, jobId, job, run, repair.op.now);
   placeJob(repair, jobId, job, run);
-  saveDoc(repair.op.tx, job);
+  if (!isUnclaimedStart(run, runId, jobId)) saveDoc(repair.op.tx, job);
   takeCensus(jobId, job, census);
 }
 

@@ -1,16 +1,16 @@
 import { LANE_IDLE_MS, LANE_JOBS_CHECKED_MAX } from './bounds.ts';
 import { laneCounters } from './counters.ts';
-import { field, isSet, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
+import { field, isSet, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
 import {
   batonsKey,
   EXPIRIES,
   FUNCTIONS,
-  jobKey,
   laneJobsKey,
   laneKey,
   LANES,
   PARKED,
   parkedLanesKey,
+  runIdOfJob,
   runnableLanesKey,
   SYS,
   waitersKey,
@@ -19,6 +19,7 @@ import { handBatonsOn, layBatonDown, leaveParking, makeLaneRunnable, reviveLane,
 import { reconcileCounter } from './reconcile-counter.ts';
 import { reconcileOwner } from './reconcile-timers.ts';
 import { isFirstLook, mayRepair, type Repair } from './repair.ts';
+import { openJobOf } from './start-jobs.ts';
 
 /** I1 of lanes.ts for a lane, and the holders of its own counters. */
 export function reconcileLane(repair: Repair, laneId: string): void {
@@ -53,7 +54,7 @@ function reconcileContent(repair: Repair, laneId: string): void {
   const { tx } = repair.op;
   for (const [jobId] of tx.zfirst(laneJobsKey(laneId), LANE_JOBS_CHECKED_MAX)) {
     repair.looks += 1;
-    const job = openDoc(tx, jobKey(jobId));
+    const job = openJobOf(tx, jobId, runIdOfJob(jobId));
     if (job !== undefined && field(job, 'st') === 'R' && field(job, 'lane') === laneId) {
       reconcileOwner(repair, jobId, job);
     } else if (mayRepair(repair, 'job ' + jobId + ' is in lane ' + laneId + ' and not ready in it')) {

@@ -16,18 +16,17 @@ import {
   pauseKey,
   racersKey,
   PAUSES,
-  runJobsKey,
   runKey,
   runPausesKey,
   RUNS,
   singletonKey,
-  startJobId,
   stepsKey,
 } from './keys.ts';
 import { whole } from './numbers.ts';
 import { indexPause } from './pauses.ts';
 import { hold, reconcileJob } from './reconcile-job.ts';
 import { mayRepair, type Repair } from './repair.ts';
+import { enqueueStart, jobsOf } from './start-jobs.ts';
 
 /** What the jobs of a run are, counted anew. */
 export interface Census {
@@ -73,7 +72,7 @@ function dropLostRun(repair: Repair, runId: string, hasEnded: boolean): void {
 function reconcileLiveRun(repair: Repair, runId: string, run: Doc): void {
   const { op } = repair;
   const census: Census = { work: 0, leased: 0, queued: {}, leasedCalls: {}, hasStart: false, isLossy: false };
-  for (const jobId of op.tx.smembers(runJobsKey(runId), RUN_JOBS_MAX)) reconcileJob(repair, runId, run, jobId, census);
+  for (const jobId of jobsOf(op.tx, runId, run, RUN_JOBS_MAX)) reconcileJob(repair, runId, run, jobId, census);
   if (isSet(run, 'pz')) reconcilePauseList(repair, runId);
   reconcileGroup(repair, runId, run, census, 'grp');
   reconcileGroup(repair, runId, run, census, 'rac');
@@ -114,18 +113,7 @@ function askAgain(repair: Repair, runId: string, run: Doc): void {
     if (discovery !== undefined) enqueueJob(op, runId, run, discovery);
     return;
   }
-  const jobId = startJobId(runId);
-  change(run, 'dq', jobId);
-  const attemptsMax = intField(run, 'max');
-  enqueueJob(op, runId, run, {
-    jobId,
-    kind: 'start',
-    target: 'step',
-    attemptsMax,
-    at: op.now,
-    isRace: false,
-    pauseId: '',
-  });
+  enqueueStart(op, runId, run, op.now);
 }
 
 function reconcilePauseList(repair: Repair, runId: string): void {

@@ -10,19 +10,21 @@ import {
   laneKey,
   LEASES,
   PARKED,
+  runIdOfJob,
   runJobsKey,
   runKey,
   RUNS,
   SYS,
 } from './keys.ts';
 import { isFirstLook, mayRepair, type Repair } from './repair.ts';
+import { hasUnclaimedStart, openJobOf } from './start-jobs.ts';
 
 export function reconcileDue(repair: Repair, jobId: string): void {
   if (isBufferTimer(jobId)) {
     reconcileBufferTimer(repair, jobId);
     return;
   }
-  const job = openDoc(repair.op.tx, jobKey(jobId));
+  const job = openJobOf(repair.op.tx, jobId, runIdOfJob(jobId));
   if (job !== undefined && field(job, 'st') === 'D') reconcileOwner(repair, jobId, job);
   else dropEntry(repair, DUE, jobId);
 }
@@ -51,7 +53,8 @@ export function reconcileOwner(repair: Repair, jobId: string, job: Doc): void {
   const { tx } = repair.op;
   const runId = field(job, 'run');
   if (tx.hget(runKey(runId), 'st') !== undefined) {
-    if (!tx.sismember(runJobsKey(runId), jobId) && mayRepair(repair, 'job ' + jobId + ' is not known by its run')) {
+    const isKnown = tx.sismember(runJobsKey(runId), jobId) || hasUnclaimedStart(tx, jobId, runId);
+    if (!isKnown && mayRepair(repair, 'job ' + jobId + ' is not known by its run')) {
       tx.sadd(runJobsKey(runId), jobId);
       repair.places += 1;
     }

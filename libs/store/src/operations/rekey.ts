@@ -2,10 +2,11 @@ import { REKEY_JOBS_MAX, REKEYS_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { runCounter } from './counters.ts';
 import { change, field, isSet, openDoc, saveDoc, type Doc } from './docs.ts';
 import { holderOf, leaveCounter, readyJob, requestCounters } from './jobs.ts';
-import { counterKey, functionKey, jobKey, REKEYS, runJobsKey, runKey } from './keys.ts';
+import { counterKey, functionKey, REKEYS, runKey, RUNS } from './keys.ts';
 import { laneOf, removeFromLane } from './lanes.ts';
 import { int, whole } from './numbers.ts';
 import { startOp, type Op } from './op.ts';
+import { isUnclaimedStart, jobsOf, openJob } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
 
 /*
@@ -102,7 +103,7 @@ function rekeyRun(move: Move, functionId: string, runId: string, keys: Keys): bo
   if (before === undefined || field(before, 'fn') !== functionId) return true;
   const run = withKeys(before, keys);
   if (!run.isChanged) return true;
-  const holders = moveReadyJobs(move, runId, run);
+  const holders = moveReadyJobs(move, runId, before, run);
   if (holders === undefined) return false;
   saveDoc(op.tx, run);
   moveHolders(op, holders, before, run);
@@ -126,12 +127,12 @@ function setKey(run: Doc, name: string, key: string): void {
 }
 
 /** `run`: with its new keys. Answers the holders in whose names its leased jobs hold capacity; undefined: there are more to be moved. */
-function moveReadyJobs(move: Move, runId: string, run: Doc): string[] | undefined {
+function moveReadyJobs(move: Move, runId: string, before: Doc, run: Doc): string[] | undefined {
   const { op } = move;
   const { laneId } = laneOf(run);
   const holders: string[] = [];
-  for (const jobId of op.tx.smembers(runJobsKey(runId), RUN_JOBS_MAX)) {
-    const job = openDoc(op.tx, jobKey(jobId));
+  for (const jobId of jobsOf(op.tx, runId, before, RUN_JOBS_MAX)) {
+    const job = openJob(op.tx, jobId, runId, before);
     if (job !== undefined && field(job, 'st') === 'L') holders.push(holderOf(jobId, job));
     if (job !== undefined && field(job, 'st') === 'R' && field(job, 'lane') !== laneId) {
       if (move.left <= 0) {
@@ -142,7 +143,7 @@ function moveReadyJobs(move: Move, runId: string, run: Doc): string[] | undefine
       move.left -= 1;
       removeFromLane(op, field(job, 'lane'), jobId);
       readyJob(op, jobId, job, run);
-      saveDoc(op.tx, job);
+      if (!isUnclaimedStart(run, runId, jobId)) saveDoc(op.tx, job);
     }
   }
   return holders;
@@ -181,6 +182,13 @@ function noteProgress(tx: Tx, args: RekeyArgs): void {
   const { functionId, from, after, isLast } = args;
   const reached = tx.zscore(REKEYS, functionId);
   if (reached === undefined || from > reached) return;
-  if (isLast && int(tx.hget(functionKey(functionId), 'odd')) <= after) tx.zrem(REKEYS, functionId);
+  if (isLast && !hasOddBeyond(tx, functionId, after)) tx.zrem(REKEYS, functionId);
   else if (after > reached) tx.zadd(REKEYS, after, functionId);
+}
+
+/** Whether there is a run beyond this place that may be the last one scheduled under other keys, or one before that. */
+function hasOddBeyond(tx: Tx, functionId: string, after: number): boolean {
+  const odd = int(tx.hget(functionKey(functionId), 'odd'));
+  const next = odd > after ? tx.zafter(RUNS, after, 1)[0] : undefined;
+  return next !== undefined && next[1] <= odd;
 }

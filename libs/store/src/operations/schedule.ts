@@ -1,7 +1,7 @@
 import { joinBacklog } from './backlog.ts';
 import { joinBuffer, type BufferArgs } from './buffers.ts';
 import { TOMBSTONE_MS } from './bounds.ts';
-import { change, field, intField, isSet, newDoc, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
+import { field, intField, isSet, newDoc, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
 import { endRun } from './end-run.ts';
 import { expireAt } from './expiry.ts';
 import { idleFrom, nextTokenAt, rateOf, tatAfter, tokensIn } from './gcra.ts';
@@ -29,6 +29,7 @@ import { appendOutbox, nextOutboxSeq, putOutbox } from './outbox.ts';
 import { createPause, type NewPause } from './pauses.ts';
 import { noteKeysOfRun } from './rekey.ts';
 import { saveStep, type Memo } from './save-step.ts';
+import { enqueueStart } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
 
 export interface ScheduleArgs {
@@ -70,9 +71,9 @@ export type ScheduleResult =
   | { kind: 'buffered'; bufferId: string; opened: boolean; closed: boolean };
 
 /**
- * Creates a run and its start job, in the order of checks of execution.md 2.3. What is turned away leaves nothing behind
+ * Creates a run and its start job, or has its event enter a buffer, in the order of checks of execution.md 2.3. What is turned away leaves nothing behind
  * but, when skipped, an outbox entry and a marker that makes a repeat recognisable; it spends no token.
- * A repeat with the same run ID answers as before. 16 commands and those of the lane.
+ * A repeat with the same run ID answers as before. 14 commands and those of the lane.
  */
 export function schedule(tx: Tx, now: number, args: ScheduleArgs): ScheduleResult {
   const op = startOp(tx, now);
@@ -198,7 +199,7 @@ function create(op: Op, fn: Doc, dedup: Doc, args: ScheduleArgs): ScheduleResult
   // Before the start job, which may be claimed as soon as it is there (the operation is one, but reads better so).
   for (const pause of args.cancelOn ?? []) createPause(op, args.runId, run, pause, '', false);
   for (const step of args.steps ?? []) saveStep(op, args.runId, run, step, false);
-  if (args.lease === undefined) enqueueStart(op, args, run);
+  if (args.lease === undefined) waitForStart(op, args, run);
   else leaseStart(op, args, run, fn, args.lease);
   saveDoc(op.tx, run);
   putOutbox(op, seq, { kind: 'run-scheduled', run: args.runId, size: whole(args.eventsBytes) });
@@ -272,9 +273,8 @@ function runRecord(op: Op, args: ScheduleArgs): Record<string, string> {
   return record;
 }
 
-function enqueueStart(op: Op, args: ScheduleArgs, run: Doc): void {
-  const job = startJob(args, run);
-  enqueueJob(op, args.runId, run, job);
+function waitForStart(op: Op, args: ScheduleArgs, run: Doc): void {
+  enqueueStart(op, args.runId, run, args.notBefore);
   if (args.startTimeoutMs === undefined) return;
   enqueueJob(op, args.runId, run, {
     jobId: startTimeoutJobId(args.runId),
@@ -295,18 +295,8 @@ function leaseStart(
   fn: Doc,
   { token, leaseMs }: { token: string; leaseMs: number },
 ): void {
-  const start = startJob(args, run);
-  const job = newDoc(jobKey(start.jobId), newJobFields(args.runId, run, start));
-  registerJob(op, args.runId, run, start);
-  grantJob(op, start.jobId, job, args.runId, run, fn, token, leaseMs);
-  saveDoc(op.tx, job);
-}
-
-function startJob(args: ScheduleArgs, run: Doc): NewJob {
-  const jobId = startJobId(args.runId);
-  change(run, 'dq', jobId);
-  return {
-    jobId,
+  const start: NewJob = {
+    jobId: startJobId(args.runId),
     kind: 'start',
     target: 'step',
     attemptsMax: args.attemptsMax,
@@ -314,4 +304,8 @@ function startJob(args: ScheduleArgs, run: Doc): NewJob {
     isRace: false,
     pauseId: '',
   };
+  const job = newDoc(jobKey(start.jobId), newJobFields(args.runId, run, start));
+  registerJob(op, args.runId, run, start);
+  grantJob(op, start.jobId, job, args.runId, run, fn, token, leaseMs);
+  saveDoc(op.tx, job);
 }

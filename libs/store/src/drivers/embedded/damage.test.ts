@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { testClock, type TestClock } from '@perdure/testing';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { LEASE_MS, Player, reconcileAll, save } from '../../contract/player.ts';
+import { auditAll, LEASE_MS, Player, reconcileAll, save } from '../../contract/player.ts';
 import { happenings, Story, type Happening } from '../../contract/random.contract.ts';
 import { Snapshot } from '../../invariants/snapshot.ts';
 import type { Tx } from '../../operations/tx.ts';
@@ -62,32 +63,32 @@ function corrupt(field: string, value: string): Damage {
 
 const damages: Record<string, Damage> = {
   'a job is lost': (tx, store, pick) =>
-    on(pick(store.jobs()), ([jobId, job]) => tx.hdrop(`run|${job['run']}|job|${jobId}`)),
+    on(pick(store.storedJobs()), ([jobId, job]) => tx.hdrop(`run|${job['run']}|job|${jobId}`)),
   'a job is lost, and that the run had it': (tx, store, pick) =>
-    on(pick(store.jobs()), ([jobId, job]) => {
+    on(pick(store.storedJobs()), ([jobId, job]) => {
       tx.hdrop(`run|${job['run']}|job|${jobId}`);
       tx.srem(`run|${job['run']}|jb`, jobId);
     }),
   'a run forgets a job': (tx, store, pick) => on(pick(ofRuns(store, 'jb')), ([key, id]) => tx.srem(key, id)),
   'a job has no state': (tx, store, pick) =>
-    on(pick(store.jobs()), ([jobId, job]) => tx.hset(`run|${job['run']}|job|${jobId}`, { st: '' })),
+    on(pick(store.storedJobs()), ([jobId, job]) => tx.hset(`run|${job['run']}|job|${jobId}`, { st: '' })),
   'a job is said to be in another lane': (tx, store, pick) =>
-    on(pick([...store.jobs()].filter(([, job]) => job['st'] === 'R')), ([jobId, job]) =>
+    on(pick([...store.storedJobs()].filter(([, job]) => job['st'] === 'R')), ([jobId, job]) =>
       tx.hset(`run|${job['run']}|job|${jobId}`, { lane: 'fn-1|C||||' }),
     ),
   'a lease has no token': (tx, store, pick) =>
-    on(pick([...store.jobs()].filter(([, job]) => job['st'] === 'L')), ([jobId, job]) =>
+    on(pick([...store.storedJobs()].filter(([, job]) => job['st'] === 'L')), ([jobId, job]) =>
       tx.hset(`run|${job['run']}|job|${jobId}`, { tok: '' }),
     ),
   'a delayed job is not in due': lose('due'),
   'a leased job is not in lease': lose('lease'),
   'a ready job is not in its lane': lose('lane'),
   'a job is due that is not delayed': (tx, store, pick) =>
-    on(pick(store.jobs()), ([jobId]) => tx.zadd('due', 1, jobId)),
+    on(pick(store.storedJobs()), ([jobId]) => tx.zadd('due', 1, jobId)),
   'a job has a lease twice': (tx, store, pick) =>
-    on(pick(store.jobs()), ([jobId]) => tx.zadd('lease', 9_000_000_000_000, jobId)),
+    on(pick(store.storedJobs()), ([jobId]) => tx.zadd('lease', 9_000_000_000_000, jobId)),
   'a job is in a lane in vain': (tx, store, pick) =>
-    on(pick(store.jobs()), ([jobId]) => on(pick(fullLanes(store)), (lane) => tx.zadd(`lane|${lane}`, 1, jobId))),
+    on(pick(store.storedJobs()), ([jobId]) => on(pick(fullLanes(store)), (lane) => tx.zadd(`lane|${lane}`, 1, jobId))),
   'a timer fires for nothing': (tx) => {
     tx.zadd('due', 1, BOGUS);
     tx.zadd('lease', 1, BOGUS);
@@ -171,6 +172,48 @@ test.each(Object.entries(damages))(
   },
   300_000,
 );
+
+test('what is wrong is named', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'perdure-damage-'));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  const clock = testClock();
+  const later = await withStore(path, clock, async (store) => {
+    const play = new Player(store, clock);
+    await play.setFunction({ keyed: [1] });
+    for (let i = 0; i < 3; i++) await play.create({ keys: { keyed: ['k'] } });
+    await play.claimOne();
+    await play.claim();
+    const runId = await play.create({ functionId: 'fn-2', notBefore: clock.now() + 1000 });
+    expect(await auditAll(store)).toEqual([]);
+    return runId;
+  });
+  const lane = 'fn-1|S||k||';
+  damageFile(
+    path,
+    (tx) => {
+      tx.zrem('due', `${later}.start`);
+      tx.srem('ctr|k|k', 'run000001.start');
+      tx.sadd('ctr|f|fn-1', 'run000009.start');
+      tx.zrem('lease', 'run000001.start');
+      tx.zadd('fr|fn-1|S', 1, lane);
+      tx.zrem(`lane|${lane}`, 'run000002.start');
+      return true;
+    },
+    0,
+  );
+
+  const problems = await withStore(path, clock, (store) => auditAll(store));
+
+  expect(problems.toSorted()).toEqual([
+    'counter f|fn-1 is held by run000009.start, which is not in progress',
+    'function fn-1 could run and is not runnable',
+    'job run000001.start is not in lease as its state says',
+    'job run000002.start is ready and not in its lane fn-1|S||k||',
+    `job ${later}.start is not in due as its state says`,
+    'lane fn-1|S||k|| does not stand as its record and its jobs say',
+    'run000001.start is in progress and does not hold counter k|k',
+  ]);
+});
 
 test('a run whose events are lost ends when its next job is claimed, chained or not', async () => {
   const path = mkdtempSync(join(tmpdir(), 'perdure-damage-'));
@@ -279,7 +322,16 @@ function damageFile(path: string, damage: Damage, index: number): boolean {
 }
 
 async function expectRepaired(store: Store, clock: TestClock): Promise<void> {
+  const damaged = await store.dump();
+  const problems = await auditAll(store, 3);
+  expect(await store.dump()).toEqual(damaged);
   await reconcileAll(store, 3);
+  // An audit tells of damage whenever there is something to be put right, and only then.
+  expect({ problems, isRepaired: !isDeepStrictEqual(await store.dump(), damaged) }).toEqual({
+    problems,
+    isRepaired: problems.length > 0,
+  });
+  expect(await auditAll(store)).toEqual([]);
   // What leads to lost pauses is dropped by whoever comes upon it.
   await store.findPauses({ envId: 'env-1', event: 'a/resume', anchors: [], pausesMax: 1000 });
   await store.resume({ envId: 'env-1', kind: 'signal', correlationId: 'sig', memo: 'null' });

@@ -169,10 +169,10 @@ describe('after power has failed', () => {
     const path = aFolder();
     const store = await openIn(path);
     const play = new Player(store, testClock());
-    const durable = await createMany(play, 200);
+    const durable = await createMany(play, 60);
     await store.durable();
     const flushed = readFileSync(join(path, LOG));
-    await createMany(play, 400);
+    await createMany(play, 120);
     const latest = readFileSync(join(path, LOG));
     expect(latest.length).toBeGreaterThan(flushed.length);
 
