@@ -87,6 +87,7 @@ describe('four cells', () => {
       expect(await store.extend(lease(job), LEASE_MS)).toBe('extended');
       expect(await store.findJob(job.jobId)).toMatchObject({ state: 'leased' });
       expect(await store.findRunJobs(runId)).toHaveLength(1);
+      expect(await store.explainRun(runId)).toHaveLength(1);
       const limits = { stepsMax: 10, stateBytesMax: 1000 };
       const saves = [save('a')];
       expect(await store.checkpoint({ runId, lease: lease(job), saves, leaseMs: LEASE_MS, limits })).toBe('saved');

@@ -42,9 +42,9 @@ export function describeAudit(open: OpenStore): void {
       await play.setFunction({ concurrency: 5, keyed: [1], run: 2, throttle, keysId: 'old' });
       const problems: string[] = [];
       let looks = 0;
-      let isInUse = true;
+      const end = new AbortController();
       const audit = async (): Promise<void> => {
-        for (let cursor: string | undefined; isInUse; looks++) {
+        for (let cursor: string | undefined; !end.signal.aborted; looks++) {
           const page = await play.store.audit({ entriesMax: 2, ...(cursor !== undefined && { cursor }) });
           problems.push(...page.problems);
           cursor = page.cursor;
@@ -52,7 +52,7 @@ export function describeAudit(open: OpenStore): void {
       };
       const uses = Promise.all(Array.from({ length: CLIENTS }, (_, client) => use(play, client)));
 
-      await Promise.all([audit(), uses.finally(() => (isInUse = false))]);
+      await Promise.all([audit(), uses.finally(() => end.abort())]);
 
       expect(problems).toEqual([]);
       expect(looks).toBeGreaterThan(20);
