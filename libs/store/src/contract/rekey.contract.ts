@@ -160,6 +160,17 @@ export function describeRekey(open: OpenStore): void {
       await rekeyAll(play, () => y);
     });
 
+    test('a run that was scheduled under other keys and has ended since keeps nobody busy', async ({ play }) => {
+      await play.setFunction({ keysId: 'new' });
+      await play.complete(await play.start({ keys: x, keysId: 'old' }));
+      expect(await play.store.findRekeys()).toMatchObject([{ functionId: 'fn-1', keysId: 'new' }]);
+      const [{ after: from } = { after: 0 }] = await play.store.findRekeys();
+
+      await play.store.rekey({ functionId: 'fn-1', keysId: 'new', from, after: from, isLast: true, runs: [] });
+
+      expect(await play.store.findRekeys()).toEqual([]);
+    });
+
     test('runs that are gone, and those of other functions, are passed over', async ({ play }) => {
       await play.setFunction({ keysId: 'old' });
       await giveKeys(play, 'new', { version: 2 });
