@@ -12,7 +12,7 @@ export interface LimitOverrides {
   /** Runs in progress. */
   run?: number;
   throttle?: { limit?: number; burst?: number; periodMs?: number };
-  /** Runs that may wait to be started; further ones are skipped. */
+  /** Runs that may wait to be started; further ones are skipped. Those that were scheduled while there was no such limit do not count. */
   backlogMax?: number;
   /** Share of capacity relative to other functions, which have 1. */
   weight?: number;

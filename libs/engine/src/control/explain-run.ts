@@ -51,23 +51,19 @@ export interface RunExplanation {
  * who holds that, and its place in the line. As of this moment; undefined when there is no such run in progress.
  */
 export async function explainRun({ store, catalog }: Ports, runId: RunId): Promise<RunExplanation | undefined> {
-  const [run, waits, state] = await Promise.all([
-    store.findRun(runId),
-    store.cellOf(runId).explainRun(runId),
-    store.findRunState(runId),
-  ]);
+  const [run, waits] = await Promise.all([store.findRun(runId), store.cellOf(runId).explainRun(runId)]);
   if (run === undefined || waits === undefined) return undefined;
   const fn = await catalog.findFunction(run.functionId);
+  const limited = waits.filter(isWork).map((wait) => ({ wait, limit: fn && limitOf(wait.waitsFor, fn.flow) }));
+  // The event comes with the whole state of the run, which may be large: only where a key is to be told.
+  const isKeyed = limited.some(({ limit }) => limit?.key !== undefined);
+  const state = isKeyed ? await store.findRunState(runId) : undefined;
   const [event = {}] = state === undefined ? [] : (JSON.parse(state.events) as JsonObject[]);
-  const keyOf = (waitsFor: WaitReason): WaitingFor['key'] => {
-    const limit = fn && limitOf(waitsFor, fn.flow);
-    return limit && keyFor(limit, event, run.scheduledAt);
-  };
   return {
     runId,
     functionId: run.functionId,
     status: run.status,
-    waitingFor: waits.filter(isWork).map((wait) => explainJob(wait, run, keyOf)),
+    waitingFor: limited.map(({ wait, limit }) => explainJob(wait, run, limit && keyFor(limit, event, run.scheduledAt))),
   };
 }
 
@@ -90,10 +86,9 @@ function keyFor({ scope, key: expression }: KeyedBy, event: JsonObject, at: Epoc
 function explainJob(
   { jobId, kind, target, attempt, ahead, waitsFor }: JobWait,
   run: RunRecord,
-  keyOf: (waitsFor: WaitReason) => WaitingFor['key'],
+  key: WaitingFor['key'],
 ): WaitingFor {
   const constraint = constraintOf(waitsFor, kind, run);
-  const key = keyOf(waitsFor);
   const facts = {
     constraint,
     ...('until' in waitsFor && { until: waitsFor.until }),
