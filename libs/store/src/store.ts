@@ -90,6 +90,7 @@ export interface ScheduleArgs {
   /** Value of the function's idempotency expression. */
   idempotencyKey?: string;
   rateLimit?: { bucket: string; limit: number; periodMs: number };
+  /** `cancel` ends the run that holds the key, unless that run's ID is the higher one: it is of a newer event, and this run is skipped. */
   singleton?: { key: string; mode: 'skip' | 'cancel' };
   /** The start job is claimed no earlier. */
   notBefore: EpochMs;

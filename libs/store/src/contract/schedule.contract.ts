@@ -188,6 +188,16 @@ export function describeSchedule(open: OpenStore): void {
       ]);
     });
 
+    test('[E116] cancel: the run of an older event that is handled later is skipped', async ({ play }) => {
+      const older = play.aRun({ singleton: { key: 's', mode: 'cancel' } });
+      const newer = await play.create({ singleton: { key: 's', mode: 'cancel' } });
+
+      const result = await play.twice(() => play.store.schedule(older));
+
+      expect(result).toEqual({ kind: 'skipped', reason: 'Singleton', holder: newer });
+      expect(await play.store.findRun(newer)).toBeDefined();
+    });
+
     test('a repeat of a run that cancelled another names it again', async ({ play }) => {
       const first = await play.create({ singleton: { key: 's', mode: 'cancel' } });
       const args = play.aRun({ singleton: { key: 's', mode: 'cancel' } });

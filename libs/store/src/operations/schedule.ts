@@ -133,10 +133,13 @@ function rateLimited(op: Op, args: ScheduleArgs): ScheduleResult | undefined {
   return tokensIn(rate, tat, op.now) > 0 ? undefined : { kind: 'rate-limited', retryAt: nextTokenAt(rate, tat) };
 }
 
+/** Of two events the newer one has the singleton, also when the older one is handled later: by a slower runner, or once more. */
 function skipBySingleton(op: Op, args: ScheduleArgs): ScheduleResult | undefined {
-  if (args.singleton === undefined || args.singleton.mode === 'cancel') return undefined;
+  if (args.singleton === undefined) return undefined;
   const holder = op.tx.get(singletonKey(args.functionId, args.singleton.key));
-  return holder === undefined || !isLive(op, holder) ? undefined : skip(op, args, 'Singleton', holder);
+  if (holder === undefined || !isLive(op, holder)) return undefined;
+  const cancels = args.singleton.mode === 'cancel' && args.runId > holder;
+  return cancels ? undefined : skip(op, args, 'Singleton', holder);
 }
 
 function skipByBacklog(op: Op, fn: Doc, args: ScheduleArgs): ScheduleResult | undefined {
