@@ -1,9 +1,9 @@
 import { REKEY_JOBS_MAX, REKEYS_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { runCounter } from './counters.ts';
-import { change, field, isSet, openDoc, saveDoc, type Doc } from './docs.ts';
+import { change, changeInt, field, isSet, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
 import { holderOf, leaveCounter, readyJob, requestCounters } from './jobs.ts';
-import { counterKey, functionKey, REKEYS, runKey, RUNS } from './keys.ts';
-import { laneOf, removeFromLane } from './lanes.ts';
+import { counterKey, functionKey, laneKey, REKEYS, runKey, RUNS } from './keys.ts';
+import { describeLane, laneOf, removeFromLane } from './lanes.ts';
 import { int, whole } from './numbers.ts';
 import { startOp, type Op } from './op.ts';
 import { isUnclaimedStart, jobsOf, openJob } from './start-jobs.ts';
@@ -106,6 +106,7 @@ function rekeyRun(move: Move, functionId: string, runId: string, keys: Keys): bo
   const holders = moveReadyJobs(move, runId, before, run);
   if (holders === undefined) return false;
   saveDoc(op.tx, run);
+  describeCounters(op, run);
   moveHolders(op, holders, before, run);
   moveRunHolder(op, runId, before, run);
   return true;
@@ -147,6 +148,22 @@ function moveReadyJobs(move: Move, runId: string, before: Doc, run: Doc): string
     }
   }
   return holders;
+}
+
+/** Counters are found by records of lanes (`reconcileLane`): that of a run which holds any without having been in such a lane. */
+function describeCounters(op: Op, run: Doc): void {
+  if (field(run, 'st') !== 'Running') return;
+  const lane = laneOf({
+    key: run.key,
+    stored: run.stored,
+    changes: { ...run.changes, st: 'Scheduled' },
+    isChanged: true,
+  });
+  const record = openOrNewDoc(op.tx, laneKey(lane.laneId));
+  if (isSet(record, 'fn')) return;
+  describeLane(op, lane, record);
+  changeInt(record, 'idle', op.now);
+  saveDoc(op.tx, record);
 }
 
 /** What is in progress holds the new counters, whether they have room or not, and only then leaves the old ones. */

@@ -215,6 +215,36 @@ test('what is wrong is named', async () => {
   ]);
 });
 
+test('what a lost job held under keys that were given to its run later is released', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'perdure-damage-'));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  const clock = testClock();
+  const { jobId, runId } = await withStore(path, clock, async (store) => {
+    const play = new Player(store, clock);
+    await play.setFunction({ keyed: [1], run: 1, keysId: 'old' });
+    const job = await play.start({ keys: { keyed: ['k'], run: 'r' }, keysId: 'old' });
+    await play.setFunction({ keyed: [1], run: 1, version: 2, keysId: 'new' });
+    const runs = [{ runId: job.run.runId, keys: { keyed: ['x'], run: 'y' } }];
+    await store.rekey({ functionId: 'fn-1', keysId: 'new', from: 0, after: 9, isLast: true, runs });
+    return { jobId: job.jobId, runId: job.run.runId };
+  });
+  damageFile(
+    path,
+    (tx) => {
+      tx.hdrop(`run|${runId}|job|${jobId}`);
+      tx.hdrop(`run|${runId}`);
+      return true;
+    },
+    0,
+  );
+
+  await withStore(path, clock, async (store) => {
+    // Of account and function, of the step-level and of the run-level key.
+    expect(await reconcileAll(store)).toMatchObject({ holders: 4 });
+    expect(await store.checkInvariants()).toEqual([]);
+  });
+});
+
 test('a run whose events are lost ends when its next job is claimed, chained or not', async () => {
   const path = mkdtempSync(join(tmpdir(), 'perdure-damage-'));
   onTestFinished(() => rmSync(path, { recursive: true }));
