@@ -72,17 +72,19 @@ describe('batchEvents', () => {
   });
 
   test.concurrent('what comes when a batch is full begins the next; each key has batches of its own', async (ctx) => {
-    const started = await serve(ctx, 'keyed-batches', { maxSize: 2, timeout: '3s', key: 'event.data.k' });
+    const started = await serve(ctx, 'keyed-batches', { maxSize: 2, timeout: '60s', key: 'event.data.k' });
 
-    const events = ['a1', 'b1', 'a2', 'a3', 'b2'].map((n) => ({
-      name: 'keyed-batches/go',
-      data: { n, k: n[0] ?? '' },
-    }));
-    for (const event of events) await sendInTurn(event);
+    for (const n of ['a1', 'b1', 'a2', 'a3', 'b2', 'a4']) {
+      await sendInTurn({ name: 'keyed-batches/go', data: { n, k: n[0] ?? '' } });
+    }
     await until('three runs', () => started[2]);
     await system.observer.fence();
 
-    expect(batches(started)).toEqual([['a1', 'a2'], ['b1', 'b2'], ['a3']]);
+    expect(batches(started)).toEqual([
+      ['a1', 'a2'],
+      ['b1', 'b2'],
+      ['a3', 'a4'],
+    ]);
   });
 
   test.concurrent('[E108] an event whose `if` is false runs by itself at once', async (ctx) => {

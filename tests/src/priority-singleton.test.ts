@@ -154,7 +154,10 @@ describe('which run goes first, and which alone', () => {
       const ten = await Promise.all(rapid.map((id) => system.api.waitForRun(id)));
 
       expect(two.map(({ status }) => status)).toEqual(['Cancelled', 'Completed']);
-      expect(ten.map(({ status }) => status)).toEqual([...Array<string>(9).fill('Cancelled'), 'Completed']);
+      // One that is handled after a newer one, as runners side by side may do, is skipped.
+      const last = ten.pop();
+      expect(last?.status).toBe('Completed');
+      for (const { status } of ten) expect(['Cancelled', 'Skipped']).toContain(status);
       expect(seen.names.toSorted()).toEqual(['ten 9', 'two 1']);
     });
 
