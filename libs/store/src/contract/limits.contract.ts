@@ -586,6 +586,31 @@ export function describeLimits(open: OpenStore): void {
       expect(ofB).toBeGreaterThanOrEqual(24);
     });
 
+    test.for(['functions', 'keys of a function'])(
+      'of %s that meet at one counter each gets as much as the others',
+      async (kind, { play }) => {
+        const names = Array.from({ length: 6 }, (_, i) => `n${i}`);
+        for (const name of names) {
+          const functionId = kind === 'functions' ? name : 'fn-1';
+          await play.setFunction({ functionId, keyed: [4, 1000] });
+          await createMany(play, 40, { functionId, meta: name, keys: { keyed: ['shared', `own-${name}`] } });
+        }
+        const counts = new Map(names.map((name) => [name, 0]));
+        const held = await play.claim();
+
+        // Two leave at a time, so that two who wait are woken for them and meet.
+        for (let turn = 0; turn < 60; turn++) {
+          for (const job of held.splice(0, 2)) {
+            counts.set(job.run.meta, (counts.get(job.run.meta) ?? 0) + 1);
+            await play.complete(job);
+          }
+          held.push(...(await play.claim()));
+        }
+
+        for (const count of counts.values()) expect(count).toBeGreaterThanOrEqual(16);
+      },
+    );
+
     test('time without work earns no credit: neither functions nor lanes nor accounts', async ({ play }) => {
       await play.setFunction({ functionId: 'keyed', accountId: 'account-3', keyed: [1000] });
       const busy = { functionId: 'fn-1', accountId: 'account-1', keys: {} };

@@ -46,6 +46,8 @@ export const FIND_PAUSES_MAX = 1000;
 
 /** A pass grows by SCALE / weight a job. */
 export const SCALE = 1000;
+/** A lane that waited for a counter, and its function, may catch up by as much as 32 jobs. */
+export const WAITING_CREDIT = 32 * SCALE;
 /** Class C (going on) gets this many jobs for each of class S (starting). */
 export const CONTINUE_SHARE = 10;
 /** Jobs of a run handed on directly before it takes its turn in its lane again. */

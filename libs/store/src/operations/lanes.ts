@@ -1,4 +1,12 @@
-import { FUNCTION_LANES_MAX, LANE_HELD_MS, LANE_IDLE_MS, PARK_FALLBACK_MS, SCALE, WAKE_SCAN_MAX } from './bounds.ts';
+import {
+  FUNCTION_LANES_MAX,
+  LANE_HELD_MS,
+  LANE_IDLE_MS,
+  PARK_FALLBACK_MS,
+  SCALE,
+  WAITING_CREDIT,
+  WAKE_SCAN_MAX,
+} from './bounds.ts';
 import { accountCounter, functionCounter, laneCounters, limitInSlot } from './counters.ts';
 import { change, changeInt, field, intField, isSet, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
 import {
@@ -71,6 +79,11 @@ export function laneOf(run: Doc): LaneSpec {
   return { laneId, functionId, accountId: field(run, 'acct'), cls, throttle, k1, k2, run: level };
 }
 
+/** Where a run's jobs stand in their lanes: by when it was scheduled, moved by its priority. */
+export function scoreOf(run: Doc): number {
+  return intField(run, isSet(run, 'sc') ? 'sc' : 'sched');
+}
+
 /** Puts a ready job into its lane. */
 export function addToLane(op: Op, lane: LaneSpec, jobId: string, score: number): void {
   const key = laneJobsKey(lane.laneId);
@@ -92,7 +105,8 @@ export function describeLane(op: Op, lane: LaneSpec, doc: Doc): void {
   op.tx.zadd(LANES, op.tx.hincr(SYS, 'seq', 1), lane.laneId);
   op.tx.zadd(EXPIRIES, op.now + LANE_IDLE_MS, doc.key);
   change(doc, 'fn', lane.functionId);
-  change(doc, 'acct', lane.accountId);
+  // A run that waits for its start may leave its account to its function.
+  change(doc, 'acct', lane.accountId === '' ? (op.tx.hget(functionKey(lane.functionId), 'racct') ?? '') : lane.accountId);
   change(doc, 'cls', lane.cls);
   if (lane.throttle !== '') change(doc, 'thr', lane.throttle);
   if (lane.k1 !== '') change(doc, 'k1', lane.k1);
@@ -114,18 +128,22 @@ export function reviveLane(op: Op, laneId: string, lane: Doc): boolean {
   return true;
 }
 
-/** The lane has jobs and is not parked. Idle time earns no credit: its pass is at least the virtual time of its level. */
-export function makeLaneRunnable(op: Op, laneId: string, lane: Doc): void {
+/** The lane has jobs and is not parked. `credit`: how far its pass, and its function's, may be behind the others'. */
+export function makeLaneRunnable(op: Op, laneId: string, lane: Doc, credit = 0): void {
   const functionId = field(lane, 'fn');
   const cls = field(lane, 'cls');
   const fn = openOrNewDoc(op.tx, functionKey(functionId));
-  const virtualTime = intField(fn, 'vt' + cls);
-  if (intField(lane, 'pass') < virtualTime) changeInt(lane, 'pass', virtualTime);
+  catchUp(lane, intField(fn, 'vt' + cls) - credit);
   op.tx.zadd(runnableLanesKey(functionId, cls), intField(lane, 'pass'), laneId);
-  makeFunctionRunnable(op, functionId, fn, field(lane, 'acct'));
+  makeFunctionRunnable(op, functionId, fn, field(lane, 'acct'), credit);
 }
 
-function makeFunctionRunnable(op: Op, functionId: string, fn: Doc, accountId: string): void {
+/** Idle time earns no credit: a pass is at least the virtual time of its level when its owner becomes runnable. */
+function catchUp(doc: Doc, virtualTime: number): void {
+  if (intField(doc, 'pass') < virtualTime) changeInt(doc, 'pass', virtualTime);
+}
+
+function makeFunctionRunnable(op: Op, functionId: string, fn: Doc, accountId: string, credit: number): void {
   const key = runnableFunctionsKey(accountId);
   if (op.tx.zscore(key, functionId) !== undefined) return;
   listFunction(op, functionId, fn, accountId);
@@ -134,7 +152,7 @@ function makeFunctionRunnable(op: Op, functionId: string, fn: Doc, accountId: st
     return;
   }
   const account = openOrNewDoc(op.tx, accountKey(accountId));
-  if (intField(fn, 'pass') < intField(account, 'vt')) changeInt(fn, 'pass', intField(account, 'vt'));
+  catchUp(fn, intField(account, 'vt') - credit);
   op.tx.zadd(key, intField(fn, 'pass'), functionId);
   saveDoc(op.tx, fn);
   makeAccountRunnable(op, accountId, account);
@@ -149,8 +167,7 @@ export function listFunction(op: Op, functionId: string, fn: Doc, accountId: str
 
 export function makeAccountRunnable(op: Op, accountId: string, account: Doc): void {
   if (isSet(account, 'par') || op.tx.zscore(RUNNABLE_ACCOUNTS, accountId) !== undefined) return;
-  const virtualTime = int(op.tx.hget(SYS, 'vt'));
-  if (intField(account, 'pass') < virtualTime) changeInt(account, 'pass', virtualTime);
+  catchUp(account, int(op.tx.hget(SYS, 'vt')));
   op.tx.zadd(RUNNABLE_ACCOUNTS, intField(account, 'pass'), accountId);
   saveDoc(op.tx, account);
 }
@@ -196,14 +213,18 @@ export function parkLane(op: Op, laneId: string, lane: Doc, counter: string, wak
   tidyFunction(op, functionId, field(lane, 'acct'));
 }
 
-/** Puts a parked lane back, whatever it waited for. */
+/**
+ * Puts a parked lane back, whatever it waited for. Waiting for a counter is not being idle: those who had its room meanwhile
+ * are ahead, and without credit for that the ones that meet at a counter would be served by name.
+ */
 export function unparkLane(op: Op, laneId: string, lane: Doc): void {
-  if (isSet(lane, 'pc')) {
+  const isForCounter = isSet(lane, 'pc');
+  if (isForCounter) {
     change(lane, 'bat', '1');
     op.tx.sadd(batonsKey(field(lane, 'acct')), laneId);
   }
   leaveParking(op, laneId, lane);
-  makeLaneRunnable(op, laneId, lane);
+  makeLaneRunnable(op, laneId, lane, isForCounter ? WAITING_CREDIT : 0);
   saveDoc(op.tx, lane);
   op.hasReady = true;
 }
@@ -260,7 +281,7 @@ export function unparkFunction(op: Op, functionId: string): void {
 /** Puts a function back that is no longer blocked, if it has runnable lanes. */
 export function resumeFunction(op: Op, functionId: string, fn: Doc, accountId: string): void {
   if (!hasRunnableLanes(op, functionId)) return;
-  makeFunctionRunnable(op, functionId, fn, accountId);
+  makeFunctionRunnable(op, functionId, fn, accountId, 0);
   op.hasReady = true;
 }
 
