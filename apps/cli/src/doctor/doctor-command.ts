@@ -35,7 +35,9 @@ async function runDoctor(command: Command, roles: string[], { deep, json }: Doct
   const loaded = loadConfig({ ...sourcesOf('doctor', command), command: 'serve', roles: named });
   // Only now: it loads everything that a server needs.
   const { examine } = await import('./examine.ts');
-  const checks = await examine(loaded, { isDeep: deep === true, tell: (line) => console.error(line) });
+  // Programs read one value, people like to see that something happens.
+  const tell = (line: string): void => (json === true ? undefined : console.error(line));
+  const checks = await examine(loaded, { isDeep: deep === true, tell });
   const lines = json === true ? [printedForPrograms(checks)] : printedForPeople(checks);
   for (const line of lines) console.log(line);
   return isHealthy(checks) ? 0 : 1;
