@@ -10,8 +10,10 @@ import { describeProfiles } from './profile/print-profiles.ts';
 import type { Figure } from './report/figure.ts';
 import { formatTable } from './report/print-table.ts';
 import { checkpointed } from './scenarios/checkpointed.ts';
+import { fair } from './scenarios/fair.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { ingest } from './scenarios/ingest.ts';
+import { keyed } from './scenarios/keyed.ts';
 import { latency } from './scenarios/latency.ts';
 import { memory } from './scenarios/memory.ts';
 import { parallel } from './scenarios/parallel.ts';
@@ -37,6 +39,8 @@ const SCENARIOS: readonly Scenario[] = [
   fanOut,
   waits,
   sleepers,
+  keyed,
+  fair,
   ingest,
   executors,
   memory,
@@ -114,6 +118,10 @@ async function withBench(options: Options, work: (bench: Bench) => Promise<Outco
       topology: options.topology,
       ...(system.storeCommands && { storeCommands: system.storeCommands }),
       ...(system.addExecutor && { addExecutor: system.addExecutor }),
+      eventKey: options.eventKey,
+      ...(isOurs(options) && {
+        startSystem: async (flags: string[]) => startSystem(options, await mkdtemp(join(folder, 'data-')), flags),
+      }),
       ...(startsAlone(options) && { startServer: (dataDir: string) => start(options, dataDir) }),
     });
   } finally {
@@ -132,6 +140,11 @@ function foreign({ pid }: Options, url: string): RunningSystem {
 
 function startsAlone({ url, topology }: Options): boolean {
   return url === undefined && topology === 'embedded';
+}
+
+/** Flags are understood by the server that is started by default. */
+function isOurs({ url, topology, serverCommand }: Options): boolean {
+  return url === undefined && (topology !== 'embedded' || serverCommand.includes('apps/cli/dist/main.js'));
 }
 
 function start({ serverCommand, isVerbose }: Options, dataDir: string): Promise<RunningServer> {

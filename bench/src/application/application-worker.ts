@@ -9,11 +9,14 @@ import { reportCall, serveMainThread } from './report-calls.ts';
 /** What registration needs where keys are checked. */
 const { bearer } = workerData as { bearer?: string };
 
+const gate = Promise.withResolvers<void>();
+
 serveMainThread(
   await startScriptedApp({
     name: APP_NAME,
     ...(bearer !== undefined && { bearer }),
     callsKept: 0,
-    functions: benchFunctions(reportCall),
+    functions: benchFunctions(reportCall, gate.promise),
   }),
+  gate.resolve,
 );

@@ -46,6 +46,11 @@ export class BenchApplication {
     if (error !== undefined) throw new Error(`the application could not register at ${serverUrl}: ${error}`);
   }
 
+  /** Calls of `busy`, those that wait too, are answered from now on. */
+  openGate(): void {
+    this.#request({ kind: 'open-gate' });
+  }
+
   async stop(): Promise<void> {
     const stopped = nextReport(this.#worker, 'stopped');
     this.#request({ kind: 'stop' });

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import {
   completed,
   completes,
@@ -17,10 +19,14 @@ export const APP_NAME = 'bench';
 export const STEPS_PER_RUN = 10;
 /** Functions that one event starts. */
 export const FAN_OUT = 50;
+/** Of the functions that there are to be fair between. */
+export const BUSY_FUNCTIONS = 50;
+/** What a call of `keyed`, `unkeyed` or `busy` takes. */
+export const WORK_MS = 5;
 /** Ends the wait of the `waiter` whose run its data names. */
 export const RESUME_EVENT = 'bench/resume';
 
-/** The functions of the applications; each is triggered by the event `bench/{name}`, `fan-out` is many. */
+/** The functions of the applications; each is triggered by the event `bench/{name}`, `fan-out` is many; of `busy` each has its own. */
 export const FUNCTION_NAMES = [
   'one-call',
   'steps',
@@ -32,6 +38,10 @@ export const FUNCTION_NAMES = [
   'rester',
   'echo',
   'checkpointed',
+  'keyed',
+  'unkeyed',
+  'busy',
+  'single',
 ] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
@@ -44,14 +54,21 @@ export interface CallRecord {
   stepsDone: number;
   arrivedAt: number;
   answeredAt: number;
+  /** Calls of the same key that were being worked on when this one came; of `keyed` and `unkeyed`. */
+  alongside?: number;
 }
 
 export function eventNameOf(fn: FunctionName): string {
   return `bench/${fn}`;
 }
 
-/** `record` is called for calls whose time is of interest: all but those in the middle of `steps`. */
-export function benchFunctions(record: (call: CallRecord) => void): ScriptedFunction[] {
+/** The event of the n-th of the busy functions, counted from 0. */
+export function busyEventName(n: number): string {
+  return `${eventNameOf('busy')}-${n}`;
+}
+
+/** `record` is called for calls whose time is of interest: all but those in the middle of `steps`. Calls of `busy` are not answered before `gate`, so that a backlog grows. */
+export function benchFunctions(record: (call: CallRecord) => void, gate: Promise<void>): ScriptedFunction[] {
   const recorded = (fn: FunctionName, script: (call: ScriptedCall) => ReturnType<typeof completed>, from = 0) => ({
     id: fn,
     triggers: [{ event: eventNameOf(fn) }],
@@ -77,6 +94,33 @@ export function benchFunctions(record: (call: CallRecord) => void): ScriptedFunc
     ...recorded('fan-out', () => done),
     id: `fan-out-${i + 1}`,
   }));
+  const atWork = new Map<string, number>();
+  const works = (fn: 'keyed' | 'unkeyed', options: ScriptedFunction['options']): ScriptedFunction => ({
+    id: fn,
+    triggers: [{ event: eventNameOf(fn) }],
+    ...(options && { options }),
+    script: async (call) => {
+      const arrivedAt = nowMs();
+      const key = `${fn} ${Number(call.event.data['key'])}`;
+      const alongside = atWork.get(key) ?? 0;
+      atWork.set(key, alongside + 1);
+      await pause(WORK_MS);
+      atWork.set(key, (atWork.get(key) ?? 1) - 1);
+      record({ fn, run: Number(call.event.data['run']), stepsDone: 0, arrivedAt, answeredAt: nowMs(), alongside });
+      return done;
+    },
+  });
+  const busy = Array.from({ length: BUSY_FUNCTIONS }, (_, n): ScriptedFunction => ({
+    id: `busy-${n}`,
+    triggers: [{ event: busyEventName(n) }],
+    script: async (call) => {
+      const arrivedAt = nowMs();
+      await gate;
+      await pause(WORK_MS);
+      record({ fn: 'busy', run: Number(call.event.data['run']), stepsDone: 0, arrivedAt, answeredAt: nowMs() });
+      return done;
+    },
+  }));
   return [
     recorded('one-call', () => done),
     recorded('steps', steps, STEPS_PER_RUN),
@@ -86,6 +130,10 @@ export function benchFunctions(record: (call: CallRecord) => void): ScriptedFunc
     recorded('waiter', (call) => (call.ctx.stack.stack.length === 0 ? wait : resumed)),
     recorded('sleeper', nap, 1),
     recorded('rester', nap),
+    works('keyed', { concurrency: [{ limit: 1, key: 'event.data.key' }] }),
+    works('unkeyed', undefined),
+    ...busy,
+    recorded('single', () => done),
     { id: 'echo', triggers: [{ event: eventNameOf('echo') }], script: completes() },
   ];
 }

@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import type { CallRecord } from './functions.ts';
 
 /** What the main thread may ask an application's thread for. */
-export type ApplicationRequest = { kind: 'register'; serverUrl: string } | { kind: 'stop' };
+export type ApplicationRequest = { kind: 'register'; serverUrl: string } | { kind: 'open-gate' } | { kind: 'stop' };
 
 /** What an application's thread reports. */
 export type ApplicationReport =
@@ -31,16 +31,21 @@ function flush(): void {
 }
 
 /** Tells that the application answers at `url` and does what the main thread asks for, until it is stopped. */
-export function serveMainThread(app: {
-  url: string;
-  register(serverUrl: string): Promise<unknown>;
-  stop(): Promise<void>;
-}): void {
-  parentPort?.on('message', (request: ApplicationRequest) => void serve(app, request));
+export function serveMainThread(
+  app: { url: string; register(serverUrl: string): Promise<unknown>; stop(): Promise<void> },
+  openGate?: () => void,
+): void {
+  parentPort?.on('message', (request: ApplicationRequest) => {
+    if (request.kind === 'open-gate') openGate?.();
+    else void serve(app, request);
+  });
   report({ kind: 'started', url: app.url });
 }
 
-async function serve(app: Parameters<typeof serveMainThread>[0], request: ApplicationRequest): Promise<void> {
+async function serve(
+  app: Parameters<typeof serveMainThread>[0],
+  request: Exclude<ApplicationRequest, { kind: 'open-gate' }>,
+): Promise<void> {
   switch (request.kind) {
     case 'register':
       try {

@@ -1,3 +1,5 @@
+import type { JsonObject } from '@perdure/domain';
+
 import type { BenchApplication } from '../application/bench-application.ts';
 import type { CallRecord, FunctionName } from '../application/functions.ts';
 import type { EventClient } from '../client/event-client.ts';
@@ -11,6 +13,8 @@ export interface Load {
   atOnce: number;
   /** Whether a recorded call is the last of its run. */
   isLast: (call: CallRecord) => boolean;
+  /** More data of a run's event. */
+  more?: (run: number) => JsonObject;
 }
 
 /**
@@ -42,7 +46,10 @@ export function keepRunsInFlight(
       const count = Math.min(load.atOnce - mine.size, load.runs - started);
       if (count <= 0) return;
       started += count;
-      const events = Array.from({ length: count }, () => ({ fn: load.fn, run: client.newRun() }));
+      const events = Array.from({ length: count }, () => {
+        const run = client.newRun();
+        return { fn: load.fn, run, ...(load.more && { more: load.more(run) }) };
+      });
       for (const { run } of events) mine.add(run);
       client.send(events).catch(fail);
     };

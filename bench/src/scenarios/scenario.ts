@@ -2,7 +2,7 @@ import type { BenchApplication } from '../application/bench-application.ts';
 import type { EventClient } from '../client/event-client.ts';
 import type { Topology } from '../options.ts';
 import type { Figure } from '../report/figure.ts';
-import type { ServerProcess } from '../server/start-system.ts';
+import type { RunningSystem, ServerProcess } from '../server/start-system.ts';
 import type { RunningServer } from '../server/start-server.ts';
 
 /** What a scenario works with: a registered application, a client, and the server between them. */
@@ -24,6 +24,9 @@ export interface Bench {
   topology: Topology;
   /** Starts another server with a data folder of its own; absent when there is no command to start one with. */
   startServer?: (dataDir: string) => Promise<RunningServer>;
+  /** Starts another system of the same topology, with these flags on every process; absent when there is no command to start one with. */
+  startSystem?: (flags: string[]) => Promise<RunningSystem>;
+  eventKey: string;
   /** Starts one more executor, where roles are processes of their own. */
   addExecutor?: () => Promise<void>;
 }

@@ -26,10 +26,10 @@ const LISTEN = ['--host', '127.0.0.1', '--port', '{port}', '--metrics-port', '0'
 export const SIGNING_KEY = '5e'.repeat(32);
 const ROLES = ['api', 'event-api', 'runner', 'executor'] as const;
 
-/** Starts the server in the topology that was asked for, each process ready when this resolves. */
-export async function startSystem(options: Options, dataDir: string): Promise<RunningSystem> {
+/** Starts the server in the topology that was asked for, each process with these flags and ready when this resolves. */
+export async function startSystem(options: Options, dataDir: string, flags: string[] = []): Promise<RunningSystem> {
   if (options.topology === 'embedded') {
-    const server = await startProcess(options, options.serverCommand, dataDir);
+    const server = await startProcess(options, [...options.serverCommand, ...flags], dataDir);
     return oneProcess(server, () => server.stop());
   }
   const services = await startServices();
@@ -37,7 +37,7 @@ export async function startSystem(options: Options, dataDir: string): Promise<Ru
     await Promise.all(services.all.map((service) => service.stop()));
   };
   try {
-    const uris = [...services.flags, '--cells', String(options.cells)];
+    const uris = [...services.flags, '--cells', String(options.cells), ...flags];
     const system = await (options.topology === 'services'
       ? startOnServices(options, uris, dataDir, stopServices)
       : startRoles(options, uris, dataDir, stopServices));
