@@ -24,6 +24,8 @@ export const OUTBOX_MAX = 1000;
 export const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** Things looked at by one page of a reconciliation, whatever its entries are; one entry may take more. */
 export const RECONCILE_LOOKS_MAX = 2000;
+/** The same of an audit, which is in no hurry and holds nobody up. */
+export const AUDIT_LOOKS_MAX = 500;
 /** Timers in one page: few have one instant, and one costs little. */
 export const TIMERS_PAGE = 1000;
 /** Holders of a counter, and jobs of a lane, looked at by a reconciliation. */

@@ -1,5 +1,5 @@
 import { reconcileBuffer } from './buffers.ts';
-import { RECONCILE_LOOKS_MAX, TIMERS_PAGE } from './bounds.ts';
+import { AUDIT_LOOKS_MAX, RECONCILE_LOOKS_MAX, TIMERS_PAGE } from './bounds.ts';
 import { BUFFERS, DUE, FUNCTIONS, LANES, LEASES, PARKED, PAUSES, RUNS } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import { startOp } from './op.ts';
@@ -84,9 +84,10 @@ function lookAt(repair: Repair, cursor: string, entriesMax: number): { runs: num
 
 /** Answers how many entries were looked at: at least one of those that there are. */
 function lookAtPage(repair: Repair, list: string, page: [string, number][]): number {
+  const looksMax = repair.isAudit ? AUDIT_LOOKS_MAX : RECONCILE_LOOKS_MAX;
   let looked = 0;
   for (const [id] of page) {
-    if (repair.looks >= RECONCILE_LOOKS_MAX) return looked;
+    if (repair.looks >= looksMax) return looked;
     repair.looks += 1;
     looked += 1;
     if (list === PAUSES) reconcilePause(repair, id);
