@@ -6,7 +6,7 @@ import { sizedBy, startPlay } from './play.ts';
 import type { Report, Scenario, Sizes } from './scenario.ts';
 
 const CALL_MS = 20;
-const SLOTS_EACH = 32;
+const SLOTS_EACH = 8;
 const DRAIN_PAGE = 1000;
 /** The same, with this part of the jobs, to compare. */
 const SMALL_PART = 0.01;
@@ -47,7 +47,7 @@ interface ClaimCost {
 
 function playBacklog(sizes: Sizes, jobs: number): { report: Report; claim: ClaimCost } {
   const count = sizedBy(sizes, { small: 1000, full: 10_000 }, sizes.tenants);
-  const executors = sizedBy(sizes, { small: 4, full: 20 }, sizes.executors);
+  const executors = sizedBy(sizes, { small: 4, full: 80 }, sizes.executors);
   const drained = Math.min(Math.ceil(jobs / 2), 5 * count);
   const { world, finish } = startPlay({
     scenario: 'million',

@@ -7,7 +7,7 @@ import { World, type WorldOptions } from '../world/world.ts';
 import type { Costs, Goal, Report, Sizes } from './scenario.ts';
 
 /** What has not ended after this long will not. Of virtual time, from the last arrival on. */
-const ENDS_WITHIN_MS = 24 * 3_600_000;
+const ENDS_WITHIN_MS = 3_600_000;
 /** Two ways, a hint and some time besides. */
 const GRACE_MS = 20;
 /** Larger stores are not dumped. */
