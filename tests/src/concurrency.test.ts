@@ -4,7 +4,7 @@ import { expectWithin } from './harness/expect-within.ts';
 import { useServer } from './harness/fixture.ts';
 import { until } from './harness/poll.ts';
 import type { FunctionContext, FunctionSpec } from './harness/sdk-app.ts';
-import { gaps, Timeline } from './harness/timeline.ts';
+import { Timeline } from './harness/timeline.ts';
 
 type Ctx = Parameters<ReturnType<typeof useServer>['sdkApp']>[0];
 
@@ -237,22 +237,22 @@ describe('concurrency', () => {
     expect(seen.atOnce()).toBe(5);
   });
 
-  test.concurrent('[E90] a limit that a deployment lowers interrupts nothing, and is kept from then on', async (ctx) => {
+  test.concurrent('[E90] a limit that a deployment lowers interrupts nothing, and admits nobody until enough have ended', async (ctx) => {
     const seen = new Timeline();
-    const deploy = (limit: number) =>
-      serve(ctx, 'lowered', { id: 'lowered', concurrency: limit, run: () => seen.during('call', 400) });
+    const gate = Promise.withResolvers<void>();
+    const call = () => (seen.names.length < 4 ? seen.during('early', () => gate.promise) : seen.during('late', 100));
+    const deploy = (limit: number) => serve(ctx, 'lowered', { id: 'lowered', concurrency: limit, run: call });
     await deploy(4);
-    const ids = await system.api.send(...Array.from({ length: 16 }, () => ({ name: 'lowered/go' })));
+    const ids = await system.api.send(...Array.from({ length: 10 }, () => ({ name: 'lowered/go' })));
     await until('four calls at once', () => seen.atOnce() === 4 || undefined);
 
     await deploy(1);
-    // What was granted before has ended by then.
-    const lowered = performance.now() + 2_000;
+    gate.resolve();
     const runs = await completed(ids);
 
     expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['Completed']));
-    const late = seen.starts().filter((at) => at > lowered);
-    expect(late.length).toBeGreaterThan(1);
-    expect(Math.min(...gaps(late))).toBeGreaterThanOrEqual(400);
+    expect(seen.starts('late')).toHaveLength(6);
+    expect(seen.atOnce((name) => name === 'late')).toBe(1);
+    expect(Math.min(...seen.starts('late'))).toBeGreaterThanOrEqual(Math.max(...seen.ends('early')));
   });
 });
