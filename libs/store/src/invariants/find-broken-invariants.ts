@@ -41,7 +41,11 @@ function checkOutbox(store: Snapshot, findings: Findings): void {
 /** What ends of its own is looked at in time. */
 function checkExpiries(store: Snapshot, findings: Findings): void {
   const expiries = store.scores('exp');
-  for (const kind of ['idem', 'idk', 'skip', 'sg', 'gcra', 'rl', 'wk', 'rsv']) {
+  for (const kind of ['idk', 'skip', 'sg', 'gcra', 'rl', 'wk', 'rsv']) {
     for (const [, key] of store.ids(kind)) findings.expect(expiries.has(key), `${key} expires`);
+  }
+  for (const [, key] of store.ids('idem')) {
+    const isLive = store.doc(`run|${store.doc(key)?.['run']}`) !== undefined;
+    findings.expect(isLive || expiries.has(key), `${key} expires, or its run lives`);
   }
 }

@@ -14,6 +14,7 @@ import {
 } from './keys.ts';
 import type { Op } from './op.ts';
 import { appendOutbox } from './outbox.ts';
+import { completeRun } from './waiting-runs.ts';
 
 /** A run as `RunRecord` of the port. */
 export interface RunView {
@@ -69,6 +70,7 @@ export function grantJob(
   token: string,
   leaseMs: number,
 ): void {
+  if (field(run, 'st') === 'Scheduled') completeRun(run, fn);
   for (const counter of requestCounters(run)) op.tx.sadd(counterKey(counter), jobId);
   leaseJob(op, jobId, job, run, token, leaseMs);
   if (field(run, 'st') === 'Scheduled') startRun(op, runId, run, fn);

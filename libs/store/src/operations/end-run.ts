@@ -1,13 +1,15 @@
 import { leaveBacklog } from './backlog.ts';
-import { PURGE_INLINE_MAX, RUN_JOBS_MAX } from './bounds.ts';
+import { PURGE_INLINE_MAX, RUN_JOBS_MAX, TOMBSTONE_MS } from './bounds.ts';
 import { runCounter } from './counters.ts';
 import { field, intField, isSet, openDoc, type Doc } from './docs.ts';
 import { dropDeadJob, leaveCounter, releaseCapacity, removeDeadJob } from './jobs.ts';
 import {
+  dedupKey,
   deferBodiesKey,
   defersKey,
   endedRunKey,
   eventsKey,
+  EXPIRIES,
   finishedJobsKey,
   GARBAGE,
   groupKey,
@@ -65,6 +67,7 @@ export function endLostRun(op: Op, runId: string, run: Doc): void {
 export function closeRun(op: Op, runId: string, run: Doc, leased?: LeasedJob): void {
   releaseKeys(op, runId, run);
   leaveBacklog(op, runId, run);
+  op.tx.zadd(EXPIRIES, intField(run, 'sched') + TOMBSTONE_MS, dedupKey(field(run, 'fn'), field(run, 'dk')));
   if (isSet(run, 'sj')) removeUnclaimedStart(op, runId, run);
   if (leased !== undefined) releaseLease(op, runId, run, leased);
   if (intField(run, 'nl') > (leased === undefined ? 0 : 1)) releaseLeases(op, runId, run);

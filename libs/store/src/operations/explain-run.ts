@@ -1,7 +1,7 @@
 import { EXPLAIN_HOLDERS_MAX, EXPLAIN_JOBS_MAX, EXPLAIN_RUNS_MAX } from './bounds.ts';
 import { throttleRate } from './claim.ts';
 import { accountCounter, accountLimit, functionCounter, functionLimit, laneCounters, limitInSlot } from './counters.ts';
-import { field, intField, openDoc, openOrNewDoc, type Doc } from './docs.ts';
+import { field, intField, isSet, openDoc, openOrNewDoc, type Doc } from './docs.ts';
 import { nextTokenAt, tokensIn } from './gcra.ts';
 import { accountKey, counterKey, functionKey, laneJobsKey, laneKey, runIdOfJob, runKey, throttleKey } from './keys.ts';
 import { int } from './numbers.ts';
@@ -67,9 +67,9 @@ function explainJob(
 
 /** The widest thing that is full. */
 function explainLane(tx: Tx, now: number, laneId: string, run: Doc): WaitView {
-  const accountId = field(run, 'acct');
   const functionId = field(run, 'fn');
   const fn = openOrNewDoc(tx, functionKey(functionId));
+  const accountId = isSet(run, 'acct') ? field(run, 'acct') : field(fn, 'racct');
   const lane = openOrNewDoc(tx, laneKey(laneId));
   if (field(fn, 'state') === 'paused') return { kind: 'paused' };
   const ofAccount = accountLimit(openOrNewDoc(tx, accountKey(accountId)));

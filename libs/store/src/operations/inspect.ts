@@ -1,11 +1,25 @@
 import { DEPTH_LANES_MAX, RUN_JOBS_MAX } from './bounds.ts';
 import { viewRun, viewState, type RunView, type StateView } from './dispatch.ts';
-import { openDoc, openOrNewDoc } from './docs.ts';
-import { BUFFERS, DUE, laneJobsKey, LANES, LEASES, PARKED, PAUSES, runIdOfJob, runKey, RUNS, SYS } from './keys.ts';
+import { field, isSet, openDoc, openOrNewDoc } from './docs.ts';
+import {
+  BUFFERS,
+  DUE,
+  functionKey,
+  laneJobsKey,
+  LANES,
+  LEASES,
+  PARKED,
+  PAUSES,
+  runIdOfJob,
+  runKey,
+  RUNS,
+  SYS,
+} from './keys.ts';
 import { int } from './numbers.ts';
 import { startOp } from './op.ts';
 import { jobsOf, openJob, openJobOf } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
+import { completeRun } from './waiting-runs.ts';
 
 export interface RunArgs {
   runId: string;
@@ -13,7 +27,9 @@ export interface RunArgs {
 
 export function findRun(tx: Tx, _now: number, args: RunArgs): RunView | undefined {
   const run = openDoc(tx, runKey(args.runId));
-  return run === undefined ? undefined : viewRun(args.runId, run);
+  if (run === undefined) return undefined;
+  if (!isSet(run, 'app')) completeRun(run, openOrNewDoc(tx, functionKey(field(run, 'fn'))));
+  return viewRun(args.runId, run);
 }
 
 export function findRunState(tx: Tx, now: number, args: RunArgs): StateView | undefined {

@@ -1,7 +1,16 @@
 import { accountCounter, functionCounter, keyedCounter } from './counters.ts';
 import { change, changeInt, field, intField, isSet, openDoc, type Doc } from './docs.ts';
 import { counterKey, DUE, jobKey, LEASES, runJobsKey } from './keys.ts';
-import { addToLane, chargeChain, laneOf, removeFromLane, unparkAccount, unparkFunction, wakeWaiter } from './lanes.ts';
+import {
+  addToLane,
+  chargeChain,
+  laneOf,
+  removeFromLane,
+  scoreOf,
+  unparkAccount,
+  unparkFunction,
+  wakeWaiter,
+} from './lanes.ts';
 import { whole } from './numbers.ts';
 import type { Op } from './op.ts';
 
@@ -39,7 +48,7 @@ export function enqueueJob(op: Op, runId: string, run: Doc, job: NewJob): void {
   } else {
     const lane = laneOf(run);
     fields['lane'] = lane.laneId;
-    addToLane(op, lane, job.jobId, intField(run, 'sc'));
+    addToLane(op, lane, job.jobId, scoreOf(run));
   }
   registerJob(op, runId, run, job);
   op.tx.hset(jobKey(job.jobId), fields);
@@ -126,7 +135,7 @@ export function readyJob(op: Op, jobId: string, job: Doc, run: Doc): void {
   const lane = laneOf(run);
   change(job, 'st', 'R');
   change(job, 'lane', lane.laneId);
-  addToLane(op, lane, jobId, intField(run, 'sc'));
+  addToLane(op, lane, jobId, scoreOf(run));
 }
 
 // ------------------------------------------------------------------------------------------------------- capacity

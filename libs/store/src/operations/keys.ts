@@ -8,7 +8,7 @@
  * | runs, pauses, lanes, fns | sorted sets | live runs, pauses, records of lanes, functions, by when they were created: counts, and what `reconcile` pages through |
  * | rekeys | sorted set | functions of which runs may stand under keys of other expressions, by how far `runs` has been gone through |
  * | acct | document | `lim`, `pass`, `vt` of its functions, `par` parked, `low` |
- * | fn | document | limits, `state`, `pass`, `pc ps` passes of its classes, `vtC vtS` of their lanes, `par`, `low` a limit was lowered, `kid` expressions of its keys, `odd` last run scheduled by others |
+ * | fn | document | limits, `state`, `pass`, `pc ps` passes of its classes, `vtC vtS` of their lanes, `par`, `low` a limit was lowered, `kid` expressions of its keys, `odd` last run scheduled by others, `racct env app` of runs that wait (waiting-runs.ts) |
  * | back | set | unstarted runs of a function that has a limit for them |
  * | acc, ar, fr | sorted sets | runnable accounts, functions of an account, lanes of a function's class, by pass |
  * | lane, li | sorted set, document | ready jobs by score; what the lane shares and where it stands |

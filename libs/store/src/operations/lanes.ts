@@ -1,4 +1,5 @@
 import {
+  ARRIVAL_TICK,
   FUNCTION_LANES_MAX,
   LANE_HELD_MS,
   LANE_IDLE_MS,
@@ -27,7 +28,7 @@ import {
   SYS,
   waitersKey,
 } from './keys.ts';
-import { int } from './numbers.ts';
+import { int, whole } from './numbers.ts';
 import type { Op } from './op.ts';
 import type { Tx } from './tx.ts';
 
@@ -106,7 +107,11 @@ export function describeLane(op: Op, lane: LaneSpec, doc: Doc): void {
   op.tx.zadd(EXPIRIES, op.now + LANE_IDLE_MS, doc.key);
   change(doc, 'fn', lane.functionId);
   // A run that waits for its start may leave its account to its function.
-  change(doc, 'acct', lane.accountId === '' ? (op.tx.hget(functionKey(lane.functionId), 'racct') ?? '') : lane.accountId);
+  change(
+    doc,
+    'acct',
+    lane.accountId === '' ? (op.tx.hget(functionKey(lane.functionId), 'racct') ?? '') : lane.accountId,
+  );
   change(doc, 'cls', lane.cls);
   if (lane.throttle !== '') change(doc, 'thr', lane.throttle);
   if (lane.k1 !== '') change(doc, 'k1', lane.k1);
@@ -133,26 +138,39 @@ export function makeLaneRunnable(op: Op, laneId: string, lane: Doc, credit = 0):
   const functionId = field(lane, 'fn');
   const cls = field(lane, 'cls');
   const fn = openOrNewDoc(op.tx, functionKey(functionId));
-  catchUp(lane, intField(fn, 'vt' + cls) - credit);
+  const virtualTime = catchUp(lane, intField(fn, 'vt' + cls), credit);
+  if (virtualTime > intField(fn, 'vt' + cls)) changeInt(fn, 'vt' + cls, virtualTime);
   op.tx.zadd(runnableLanesKey(functionId, cls), intField(lane, 'pass'), laneId);
   makeFunctionRunnable(op, functionId, fn, field(lane, 'acct'), credit);
 }
 
-/** Idle time earns no credit: a pass is at least the virtual time of its level when its owner becomes runnable. */
-function catchUp(doc: Doc, virtualTime: number): void {
-  if (intField(doc, 'pass') < virtualTime) changeInt(doc, 'pass', virtualTime);
+/**
+ * Idle time earns no credit: a pass is at least the virtual time of its level when its owner becomes runnable. Answers the
+ * virtual time from now on: who comes moves it a little, so that those who come later have their turns later, whatever their
+ * names, and never come before one that has been served once for ever.
+ */
+function catchUp(doc: Doc, virtualTime: number, credit: number): number {
+  const pass = intField(doc, 'pass');
+  if (credit > 0) {
+    if (pass < virtualTime - credit) changeInt(doc, 'pass', virtualTime - credit);
+    return virtualTime;
+  }
+  if (pass > virtualTime) return virtualTime;
+  changeInt(doc, 'pass', virtualTime);
+  return virtualTime + ARRIVAL_TICK;
 }
 
 function makeFunctionRunnable(op: Op, functionId: string, fn: Doc, accountId: string, credit: number): void {
   const key = runnableFunctionsKey(accountId);
-  if (op.tx.zscore(key, functionId) !== undefined) return;
-  listFunction(op, functionId, fn, accountId);
-  if (isBlocked(fn)) {
+  const isThere = op.tx.zscore(key, functionId) !== undefined;
+  if (!isThere) listFunction(op, functionId, fn, accountId);
+  if (isThere || isBlocked(fn)) {
     saveDoc(op.tx, fn);
     return;
   }
   const account = openOrNewDoc(op.tx, accountKey(accountId));
-  catchUp(fn, intField(account, 'vt') - credit);
+  const virtualTime = catchUp(fn, intField(account, 'vt'), credit);
+  if (virtualTime > intField(account, 'vt')) changeInt(account, 'vt', virtualTime);
   op.tx.zadd(key, intField(fn, 'pass'), functionId);
   saveDoc(op.tx, fn);
   makeAccountRunnable(op, accountId, account);
@@ -166,9 +184,12 @@ export function listFunction(op: Op, functionId: string, fn: Doc, accountId: str
 }
 
 export function makeAccountRunnable(op: Op, accountId: string, account: Doc): void {
-  if (isSet(account, 'par') || op.tx.zscore(RUNNABLE_ACCOUNTS, accountId) !== undefined) return;
-  catchUp(account, int(op.tx.hget(SYS, 'vt')));
-  op.tx.zadd(RUNNABLE_ACCOUNTS, intField(account, 'pass'), accountId);
+  if (!isSet(account, 'par') && op.tx.zscore(RUNNABLE_ACCOUNTS, accountId) === undefined) {
+    const before = int(op.tx.hget(SYS, 'vt'));
+    const virtualTime = catchUp(account, before, 0);
+    if (virtualTime > before) op.tx.hset(SYS, { vt: whole(virtualTime) });
+    op.tx.zadd(RUNNABLE_ACCOUNTS, intField(account, 'pass'), accountId);
+  }
   saveDoc(op.tx, account);
 }
 

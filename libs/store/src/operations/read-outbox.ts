@@ -14,6 +14,7 @@ import {
 } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import type { Tx } from './tx.ts';
+import { completeRecord } from './waiting-runs.ts';
 
 /** An entry with what it refers to, as stored. */
 export interface OutboxView {
@@ -69,8 +70,9 @@ function viewEntry(tx: Tx, seq: number, entry: Readonly<Record<string, string>>)
   if (entry['kind'] === 'buffer-closed') return viewBuffer(tx, seq, entry);
   if (entry['kind'] !== 'run-scheduled' && entry['kind'] !== 'run-ended') return { seq, entry, run: {}, events: '' };
   const runId = entry['run'] ?? '';
-  const run = tx.hgetall(runKey(runId)) ?? tx.hgetall(endedRunKey(runId));
-  if (run === undefined) return undefined;
+  const stored = tx.hgetall(runKey(runId)) ?? tx.hgetall(endedRunKey(runId));
+  if (stored === undefined) return undefined;
+  const run = completeRecord(tx, stored);
   const view: OutboxView = { seq, entry, run, events: tx.get(eventsKey(runId)) ?? '' };
   if (entry['kind'] === 'run-ended' && int(run['sl']) > 0) {
     view.steps = tx.mall(stepsKey(runId));

@@ -160,9 +160,7 @@ function reconcileKeys(repair: Repair, runId: string, run: Doc): void {
   const functionId = field(run, 'fn');
   const dedup = dedupKey(functionId, field(run, 'dk'));
   if (tx.hget(dedup, 'run') === undefined && mayRepair(repair, 'run ' + runId + ' has lost its dedup key')) {
-    const until = intField(run, 'sched') + TOMBSTONE_MS;
-    tx.hset(dedup, { run: runId, until: whole(until), canc: '' });
-    tx.zadd(EXPIRIES, until, dedup);
+    tx.hset(dedup, { run: runId });
     repair.places += 1;
   }
   if (isSet(run, 'sg')) {

@@ -31,6 +31,7 @@ import { noteKeysOfRun } from './rekey.ts';
 import { saveStep, type Memo } from './save-step.ts';
 import { enqueueStart } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
+import { leaveToFunction } from './waiting-runs.ts';
 
 export interface ScheduleArgs {
   runId: string;
@@ -113,7 +114,8 @@ function duplicateOf(op: Op, dedup: Doc, args: ScheduleArgs): ScheduleResult | u
   if (isSet(dedup, 'run')) {
     const runId = field(dedup, 'run');
     if (isLive(op, runId)) return { kind: 'exists', runId };
-    if (intField(dedup, 'until') > op.now) return { kind: 'duplicate', runId, by: 'event' };
+    const until = isSet(dedup, 'until') ? intField(dedup, 'until') : (op.tx.zscore(EXPIRIES, dedup.key) ?? 0);
+    if (until > op.now) return { kind: 'duplicate', runId, by: 'event' };
   }
   if (args.idempotencyKey === undefined) return undefined;
   const earlier = openDoc(op.tx, idempotencyKey(args.functionId, args.idempotencyKey));
@@ -175,7 +177,7 @@ function buffered(op: Op, dedup: Doc, args: ScheduleArgs): ScheduleResult | unde
   if (args.buffer === undefined) return undefined;
   if (args.rateLimit !== undefined) takeRateToken(op, args.rateLimit);
   const { bufferId, isClosed } = joinBuffer(op, args, args.buffer);
-  rememberKeys(op, dedup, args, isClosed ? { buf: bufferId, full: '1' } : { buf: bufferId });
+  rememberBuffer(op, dedup, args, isClosed ? { buf: bufferId, full: '1' } : { buf: bufferId });
   return bufferedResult(args, bufferId, isClosed);
 }
 
@@ -195,7 +197,7 @@ function create(op: Op, fn: Doc, dedup: Doc, args: ScheduleArgs): ScheduleResult
   const seq = nextOutboxSeq(op);
   op.tx.zadd(RUNS, seq, args.runId);
   noteKeysOfRun(op, args.functionId, fn, args.keysId, seq);
-  rememberKeys(op, dedup, args, { canc: cancelled });
+  rememberRun(op, dedup, args, cancelled);
   const run = newDoc(runKey(args.runId), runRecord(op, args));
   op.tx.set(eventsKey(args.runId), args.events);
   if (isSet(fn, 'bmax')) joinBacklog(op, args.runId, run);
@@ -204,6 +206,7 @@ function create(op: Op, fn: Doc, dedup: Doc, args: ScheduleArgs): ScheduleResult
   for (const step of args.steps ?? []) saveStep(op, args.runId, run, step, false);
   if (args.lease === undefined) waitForStart(op, args, run);
   else leaseStart(op, args, run, fn, args.lease);
+  if (args.lease === undefined) leaveToFunction(op.tx, fn, run);
   saveDoc(op.tx, run);
   putOutbox(op, seq, { kind: 'run-scheduled', run: args.runId, size: whole(args.eventsBytes) });
   if (cancelled === '') return { kind: 'created', runId: args.runId };
@@ -229,13 +232,30 @@ function takeSingleton(op: Op, args: ScheduleArgs): string {
   return run === undefined ? '' : holder;
 }
 
+/** The dedup key stays as long as the run lives: it begins to expire with its end. */
+function rememberRun(op: Op, dedup: Doc, args: ScheduleArgs, cancelled: string): void {
+  forgetAnswer(op, dedup);
+  op.tx.hset(dedup.key, cancelled === '' ? { run: args.runId } : { run: args.runId, canc: cancelled });
+  rememberIdempotency(op, args, op.now + TOMBSTONE_MS);
+}
+
 /** `answer`: what a repeat is answered by. */
-function rememberKeys(op: Op, dedup: Doc, args: ScheduleArgs, answer: Record<string, string>): void {
+function rememberBuffer(op: Op, dedup: Doc, args: ScheduleArgs, answer: Record<string, string>): void {
   const until = op.now + TOMBSTONE_MS;
-  // An answer that has expired may still be there.
-  if (isSet(dedup, 'buf')) op.tx.hdrop(dedup.key);
+  forgetAnswer(op, dedup);
   op.tx.hset(dedup.key, { run: args.runId, until: whole(until), ...answer });
   op.tx.zadd(EXPIRIES, until, dedup.key);
+  rememberIdempotency(op, args, until);
+}
+
+/** One that has expired may still be there. */
+function forgetAnswer(op: Op, dedup: Doc): void {
+  if (!isSet(dedup, 'run')) return;
+  op.tx.hdrop(dedup.key);
+  op.tx.zrem(EXPIRIES, dedup.key);
+}
+
+function rememberIdempotency(op: Op, args: ScheduleArgs, until: number): void {
   if (args.idempotencyKey === undefined) return;
   const key = idempotencyKey(args.functionId, args.idempotencyKey);
   op.tx.hset(key, { run: args.runId, until: whole(until) });
@@ -255,11 +275,11 @@ function runRecord(op: Op, args: ScheduleArgs): Record<string, string> {
     rv: '-1',
     meta: args.meta,
     eb: whole(args.eventsBytes),
-    sc: whole(op.now - 1000 * args.priority),
     max: whole(args.attemptsMax),
     dk: args.dedupKey,
-    pub: args.publishesEnd ? '1' : '',
   };
+  if (args.publishesEnd) record['pub'] = '1';
+  if (args.priority !== 0) record['sc'] = whole(op.now - 1000 * args.priority);
   const keyed = args.keys.keyed ?? [];
   const optional: [string, string | undefined][] = [
     ['thr', args.keys.throttle],

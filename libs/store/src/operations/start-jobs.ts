@@ -1,6 +1,6 @@
 import { change, changeInt, field, intField, isSet, openDoc, type Doc } from './docs.ts';
 import { DUE, jobKey, runIdOfJob, runJobsKey, runKey, startJobId } from './keys.ts';
-import { addToLane, laneOf, removeFromLane } from './lanes.ts';
+import { addToLane, laneOf, removeFromLane, scoreOf } from './lanes.ts';
 import { int } from './numbers.ts';
 import type { Op } from './op.ts';
 import type { Tx } from './tx.ts';
@@ -44,7 +44,7 @@ export function enqueueStart(op: Op, runId: string, run: Doc, at: number): void 
 
 export function readyStart(op: Op, runId: string, run: Doc): void {
   change(run, 'sj', 'R');
-  addToLane(op, laneOf(run), startJobId(runId), intField(run, 'sc'));
+  addToLane(op, laneOf(run), startJobId(runId), scoreOf(run));
 }
 
 /** The job is claimed: from now on it is like any other. The caller saves it, and the run. */

@@ -158,7 +158,11 @@ const damages: Record<string, Damage> = {
   'a singleton is lost': (tx, store, pick) => on(pick(store.ids('sg')), ([, key]) => tx.drop(key)),
   'the events of a run are lost': (tx, store, pick) => on(pick(store.runs()), ([runId]) => tx.drop(`run|${runId}|ev`)),
   'the record of a run is lost': (tx, store, pick) =>
-    on(pick([...store.runs()].filter(([, run]) => !run['sg'])), ([runId]) => tx.hdrop(`run|${runId}`)),
+    on(pick([...store.runs()].filter(([, run]) => !run['sg'])), ([runId, run]) => {
+      tx.hdrop(`run|${runId}`);
+      // The record alone tells what it is called.
+      tx.hdrop(`idem|${run['fn']}|${run['dk']}`);
+    }),
 };
 
 test.each(Object.entries(damages))(
