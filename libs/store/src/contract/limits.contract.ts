@@ -35,6 +35,15 @@ const lanesOfOne = ['early', 'late'].map((key) => ({
   meta: key,
 }));
 
+/** Where the runs of one of several accounts, functions or keys belong. */
+function placeOf(kind: string, name: string): { accountId: string; functionId: string; keys: { keyed?: string[] } } {
+  return {
+    accountId: kind === 'accounts' ? `account-${name}` : ACCOUNT,
+    functionId: kind === 'keys of a function' ? 'fn-1' : `fn-${name}`,
+    keys: kind === 'keys of a function' ? { keyed: [name] } : {},
+  };
+}
+
 export function describeLimits(open: OpenStore): void {
   const test = storeTest(open);
 
@@ -585,6 +594,38 @@ export function describeLimits(open: OpenStore): void {
       const ofB = jobs.filter((job) => Number(job.run.runId.slice(-6)) > 200).length;
       expect(ofB).toBeGreaterThanOrEqual(24);
     });
+
+    test.for(['accounts', 'functions', 'keys of a function'])(
+      '%s that come anew have their turns in the order in which they came, whatever their names',
+      async (kind, { play }) => {
+        await play.startAndComplete(placeOf(kind, 'm'));
+        const names = ['q', 'x', 'b', 'z', 'a', 'k'];
+        for (const name of names) await play.create({ ...placeOf(kind, name), meta: name });
+
+        const order: string[] = [];
+        for (let i = 0; i < names.length; i++) order.push(...(await play.claim(1)).map((job) => job.run.meta));
+
+        expect(order).toEqual(names);
+      },
+    );
+
+    test.for(['accounts', 'functions', 'keys of a function'])(
+      '%s that always come anew do not keep one with a backlog waiting for ever',
+      async (kind, { play }) => {
+        for (let i = 0; i < 10; i++) await play.create({ ...placeOf(kind, 'z'), meta: 'backlog' });
+        let served = 0;
+
+        for (let i = 0; i < 1100; i++) {
+          await play.create(placeOf(kind, `a${i}`));
+          for (const job of await play.claim(1)) {
+            if (job.run.meta === 'backlog') served += 1;
+            await play.complete(job);
+          }
+        }
+
+        expect(served).toBeGreaterThanOrEqual(2);
+      },
+    );
 
     test.for(['functions', 'keys of a function'])(
       'of %s that meet at one counter each gets as much as the others',
