@@ -254,16 +254,19 @@ export function describeRekey(open: OpenStore): void {
       await play.claimOne();
     });
 
-    test('who waits for a counter that a run leaves is woken', async ({ play }) => {
-      await play.setFunction({ keyed: [1], keysId: 'old' });
-      await play.setFunction({ functionId: 'fn-2', keyed: [1] });
-      await createMany(play, 1, x);
+    test.for([
+      ['keyed', x, y],
+      ['run-level', { run: 'x' }, { run: 'y' }],
+    ] as const)('who waits for a %s counter that a run leaves is woken', async ([, before, after], { play }) => {
+      await play.setFunction({ keyed: [1], run: 1, keysId: 'old' });
+      await play.setFunction({ functionId: 'fn-2', keyed: [1], run: 1 });
+      await createMany(play, 1, before);
       await play.claimOne();
-      const [waiting] = await createMany(play, 1, x, 'fn-2');
+      const [waiting] = await createMany(play, 1, before, 'fn-2');
       expect(await play.claim()).toEqual([]);
-      await giveKeys(play, 'new', { version: 2, keyed: [1] });
+      await giveKeys(play, 'new', { version: 2, keyed: [1], run: 1 });
 
-      await rekeyAll(play, () => y);
+      await rekeyAll(play, () => after);
 
       expect((await play.claimOne()).run.runId).toBe(waiting);
     });
