@@ -61,6 +61,12 @@ function corrupt(field: string, value: string): Damage {
   return (tx, store, pick) => on(pick(store.runs()), ([runId]) => tx.hset(`run|${runId}`, { [field]: value }));
 }
 
+/** The dedup key, written in the same instant, goes with it: nothing else tells what that is called. */
+function loseRecord(tx: Tx, runId: string, run: Readonly<Record<string, string>>): void {
+  tx.hdrop(`run|${runId}`);
+  tx.hdrop(`idem|${run['fn']}|${run['dk']}`);
+}
+
 const damages: Record<string, Damage> = {
   'a job is lost': (tx, store, pick) =>
     on(pick(store.storedJobs()), ([jobId, job]) => tx.hdrop(`run|${job['run']}|job|${jobId}`)),
@@ -158,11 +164,7 @@ const damages: Record<string, Damage> = {
   'a singleton is lost': (tx, store, pick) => on(pick(store.ids('sg')), ([, key]) => tx.drop(key)),
   'the events of a run are lost': (tx, store, pick) => on(pick(store.runs()), ([runId]) => tx.drop(`run|${runId}|ev`)),
   'the record of a run is lost': (tx, store, pick) =>
-    on(pick([...store.runs()].filter(([, run]) => !run['sg'])), ([runId, run]) => {
-      tx.hdrop(`run|${runId}`);
-      // The record alone tells what it is called.
-      tx.hdrop(`idem|${run['fn']}|${run['dk']}`);
-    }),
+    on(pick([...store.runs()].filter(([, run]) => !run['sg'])), ([runId, run]) => loseRecord(tx, runId, run)),
 };
 
 test.each(Object.entries(damages))(
@@ -234,9 +236,9 @@ test('what a lost job held under keys that were given to its run later is releas
   });
   damageFile(
     path,
-    (tx) => {
+    (tx, stored) => {
       tx.hdrop(`run|${runId}|job|${jobId}`);
-      tx.hdrop(`run|${runId}`);
+      loseRecord(tx, runId, stored.doc(`run|${runId}`) ?? {});
       return true;
     },
     0,
