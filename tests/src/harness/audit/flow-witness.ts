@@ -16,7 +16,8 @@ const SINGLE_KEYS = 5;
 const BATCH_KEYS = 5;
 const QUIET_KEYS = 10;
 const RUNS_AT_ONCE = 5;
-export const BATCH_SIZE = 10;
+/** Fewer than come for a key before its batch times out: some are full, some are not. */
+export const BATCH_SIZE = 5;
 export const THROTTLE = { limit: 6, periodMs: 1_000 };
 
 const FIRST_AT = Date.UTC(2026, 0, 1);
