@@ -146,7 +146,7 @@ async function reportKinds(admin: Redis, runs: number): Promise<void> {
       console.log(`    ${kind.padEnd(8)} ${Math.round(ofRun)} bytes a run (${facts}; ${[...encodings].join(', ')})`);
   }
   for (const list of ['exp', 'runs', 'due', 'lanes', 'parked']) {
-    const bytes = Number((await admin.memory('USAGE', `pd:{c0}:${list}`, 'SAMPLES', 1000)) ?? 0);
+    const bytes = (await admin.memory('USAGE', `pd:{c0}:${list}`, 'SAMPLES', 1000)) ?? 0;
     if (bytes > 0) console.log(`    ${list.padEnd(8)} ${Math.round(bytes / runs)} bytes a run`);
   }
 }

@@ -8,6 +8,7 @@ import { findBrokenInvariants } from './invariants/find-broken-invariants.ts';
 import type { OperationArgs, OperationName, OperationResult } from './operations/index.ts';
 import type { Anchor, NewPause } from './operations/pauses.ts';
 import type { OutboxView } from './operations/read-outbox.ts';
+import { META_PIECE_BYTES, metaOf } from './operations/waiting-runs.ts';
 import type {
   AdvanceArgs,
   AdvanceResult,
@@ -54,6 +55,9 @@ export interface Driver {
   close(): Promise<void>;
 }
 
+/** A record with more fields is no longer a short one either. */
+const META_PIECES_MAX = 16;
+
 /** Leases that one operation of `expireLeases` ends. */
 const EXPIRE_BATCH = 500;
 
@@ -77,6 +81,7 @@ export class OperationStore implements Store {
       ...rest,
       notBefore: Math.ceil(notBefore),
       eventsBytes: Buffer.byteLength(args.events),
+      ...inPieces(args.meta),
       dedupKey: encodeName(args.dedupKey),
       keys: encodeConstraints(keys),
       ...(idempotencyKey !== undefined && { idempotencyKey: encodeName(idempotencyKey) }),
@@ -307,7 +312,11 @@ export class OperationStore implements Store {
 
   async explainRun(runId: string): Promise<JobWait[] | undefined> {
     const waits = await this.#driver.run('explainRun', { runId });
-    return waits ? asArray(waits).map(toJobWait).toSorted((a, b) => (a.jobId < b.jobId ? -1 : 1)) : undefined;
+    return waits
+      ? asArray(waits)
+          .map(toJobWait)
+          .toSorted((a, b) => (a.jobId < b.jobId ? -1 : 1))
+      : undefined;
   }
 
   async audit(args: { cursor?: string; entriesMax: number }): Promise<{ problems: string[]; cursor?: string }> {
@@ -475,6 +484,15 @@ function toJobWait({ jobId, fields, waitsFor, ahead }: JobWaitView): JobWait {
   return { ...job, waitsFor: { ...waitsFor, holders: asArray(waitsFor.holders) }, ahead };
 }
 
+/** Very long meta, and what is not ASCII, stays in one piece. */
+function inPieces(meta: string): { metaPieces?: string[] } {
+  const isShort = meta.length <= META_PIECE_BYTES;
+  if (isShort || meta.length > META_PIECES_MAX * META_PIECE_BYTES || Buffer.byteLength(meta) !== meta.length) return {};
+  const count = Math.ceil(meta.length / META_PIECE_BYTES);
+  const pieces = Array.from({ length: count }, (_, i) => meta.slice(i * META_PIECE_BYTES, (i + 1) * META_PIECE_BYTES));
+  return { metaPieces: pieces };
+}
+
 function toRun(runId: string, record: Readonly<Record<string, string>>): RunRecord {
   const int = (name: string): number => Number(record[name] || 0);
   return {
@@ -492,7 +510,7 @@ function toRun(runId: string, record: Readonly<Record<string, string>>): RunReco
     stepCount: int('steps'),
     stateBytes: int('bytes'),
     ...(record['corr'] && { correlationId: record['corr'] }),
-    meta: record['meta'] ?? '',
+    meta: metaOf({ key: '', stored: record, changes: {}, isChanged: false }),
   };
 }
 

@@ -14,7 +14,7 @@ import {
 } from './keys.ts';
 import type { Op } from './op.ts';
 import { appendOutbox } from './outbox.ts';
-import { completeRun } from './waiting-runs.ts';
+import { completeRun, metaOf } from './waiting-runs.ts';
 
 /** A run as `RunRecord` of the port. */
 export interface RunView {
@@ -111,7 +111,7 @@ export function viewRun(runId: string, run: Doc): RunView {
     forcePlan: isSet(run, 'fp'),
     stepCount: intField(run, 'steps'),
     stateBytes: intField(run, 'bytes'),
-    meta: field(run, 'meta'),
+    meta: metaOf(run),
   };
   if (isSet(run, 'start')) view.startedAt = intField(run, 'start');
   if (isSet(run, 'corr')) view.correlationId = field(run, 'corr');

@@ -31,7 +31,7 @@ import { noteKeysOfRun } from './rekey.ts';
 import { saveStep, type Memo } from './save-step.ts';
 import { enqueueStart } from './start-jobs.ts';
 import type { Tx } from './tx.ts';
-import { leaveToFunction } from './waiting-runs.ts';
+import { leaveToFunction, metaField } from './waiting-runs.ts';
 
 export interface ScheduleArgs {
   runId: string;
@@ -53,6 +53,8 @@ export interface ScheduleArgs {
   events: string;
   eventsBytes: number;
   meta: string;
+  /** The same in pieces of `META_PIECE_BYTES`, where it is longer. */
+  metaPieces?: string[];
   correlationId?: string;
   publishesEnd: boolean;
   cancelOn?: NewPause[];
@@ -273,7 +275,7 @@ function runRecord(op: Op, args: ScheduleArgs): Record<string, string> {
     st: 'Scheduled',
     sched: whole(op.now),
     rv: '-1',
-    meta: args.meta,
+    meta: args.metaPieces?.[0] ?? args.meta,
     eb: whole(args.eventsBytes),
     max: whole(args.attemptsMax),
     dk: args.dedupKey,
@@ -289,6 +291,8 @@ function runRecord(op: Op, args: ScheduleArgs): Record<string, string> {
     ['corr', args.correlationId],
     ['sg', args.singleton === undefined ? undefined : args.singleton.key],
   ];
+  const pieces = args.metaPieces ?? [];
+  for (let i = 1; i < pieces.length; i++) record[metaField(i)] = pieces[i] ?? '';
   for (const [name, value] of optional) {
     if (value !== undefined && value !== '') record[name] = value;
   }

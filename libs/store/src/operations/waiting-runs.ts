@@ -1,5 +1,6 @@
 import { change, field, isSet, type Doc } from './docs.ts';
 import { functionKey } from './keys.ts';
+import { whole } from './numbers.ts';
 import type { Tx } from './tx.ts';
 
 /*
@@ -16,6 +17,23 @@ const OF_FUNCTION: [string, string][] = [
   ['app', 'app'],
 ];
 const NOT_CALLED_YET = '-1';
+
+/**
+ * Meta that is longer stands in the record in pieces: a hash of short values takes a fifth of the memory in Redis, until one is longer
+ * than this (`hash-max-listpack-value`).
+ */
+export const META_PIECE_BYTES = 64;
+
+/** The field of a piece but the first. */
+export function metaField(index: number): string {
+  return 'm' + whole(index);
+}
+
+export function metaOf(run: Doc): string {
+  let meta = field(run, 'meta');
+  for (let i = 1; isSet(run, metaField(i)); i++) meta += field(run, metaField(i));
+  return meta;
+}
 
 /** Takes out of a new run's record, before it is saved, what can be had without it. 1 command for the first run of a function. */
 export function leaveToFunction(tx: Tx, fn: Doc, run: Doc): void {
