@@ -48,8 +48,6 @@ export const FIND_PAUSES_MAX = 1000;
 
 /** A pass grows by SCALE / weight a job. */
 export const SCALE = 1000;
-/** What comes anew moves virtual time by the thousandth of a job. */
-export const ARRIVAL_TICK = 1;
 /** A lane that waited for a counter, and its function, may catch up by as much as 32 jobs. */
 export const WAITING_CREDIT = 32 * SCALE;
 /** Class C (going on) gets this many jobs for each of class S (starting). */

@@ -1,5 +1,4 @@
 import {
-  ARRIVAL_TICK,
   FUNCTION_LANES_MAX,
   LANE_HELD_MS,
   LANE_IDLE_MS,
@@ -138,26 +137,21 @@ export function makeLaneRunnable(op: Op, laneId: string, lane: Doc, credit = 0):
   const functionId = field(lane, 'fn');
   const cls = field(lane, 'cls');
   const fn = openOrNewDoc(op.tx, functionKey(functionId));
-  const virtualTime = catchUp(lane, intField(fn, 'vt' + cls), credit);
-  if (virtualTime > intField(fn, 'vt' + cls)) changeInt(fn, 'vt' + cls, virtualTime);
+  const next = Math.max(intField(fn, 'va' + cls), intField(fn, 'vt' + cls));
+  if (catchUp(lane, intField(fn, 'vt' + cls), next, credit)) changeInt(fn, 'va' + cls, intField(lane, 'pass') + 1);
   op.tx.zadd(runnableLanesKey(functionId, cls), intField(lane, 'pass'), laneId);
   makeFunctionRunnable(op, functionId, fn, field(lane, 'acct'), credit);
 }
 
 /**
- * Idle time earns no credit: a pass is at least the virtual time of its level when its owner becomes runnable. Answers the
- * virtual time from now on: who comes moves it a little, so that those who come later have their turns later, whatever their
- * names, and never come before one that has been served once for ever.
+ * Idle time earns no credit: a pass is at least the virtual time of its level when its owner becomes runnable. Who comes later
+ * takes the `next` one (`va`), up to one job ahead of that time: so names do not decide between them, and time moves on when it
+ * is always new ones that are served. Answers whether it was taken.
  */
-function catchUp(doc: Doc, virtualTime: number, credit: number): number {
-  const pass = intField(doc, 'pass');
-  if (credit > 0) {
-    if (pass < virtualTime - credit) changeInt(doc, 'pass', virtualTime - credit);
-    return virtualTime;
-  }
-  if (pass > virtualTime) return virtualTime;
-  changeInt(doc, 'pass', virtualTime);
-  return virtualTime + ARRIVAL_TICK;
+function catchUp(doc: Doc, virtualTime: number, next: number, credit: number): boolean {
+  if (intField(doc, 'pass') > virtualTime - credit) return false;
+  changeInt(doc, 'pass', credit > 0 ? virtualTime - credit : Math.min(next, virtualTime + SCALE - 1));
+  return credit === 0;
 }
 
 function makeFunctionRunnable(op: Op, functionId: string, fn: Doc, accountId: string, credit: number): void {
@@ -169,8 +163,8 @@ function makeFunctionRunnable(op: Op, functionId: string, fn: Doc, accountId: st
     return;
   }
   const account = openOrNewDoc(op.tx, accountKey(accountId));
-  const virtualTime = catchUp(fn, intField(account, 'vt'), credit);
-  if (virtualTime > intField(account, 'vt')) changeInt(account, 'vt', virtualTime);
+  const next = Math.max(intField(account, 'va'), intField(account, 'vt'));
+  if (catchUp(fn, intField(account, 'vt'), next, credit)) changeInt(account, 'va', intField(fn, 'pass') + 1);
   op.tx.zadd(key, intField(fn, 'pass'), functionId);
   saveDoc(op.tx, fn);
   makeAccountRunnable(op, accountId, account);
@@ -185,9 +179,9 @@ export function listFunction(op: Op, functionId: string, fn: Doc, accountId: str
 
 export function makeAccountRunnable(op: Op, accountId: string, account: Doc): void {
   if (!isSet(account, 'par') && op.tx.zscore(RUNNABLE_ACCOUNTS, accountId) === undefined) {
-    const before = int(op.tx.hget(SYS, 'vt'));
-    const virtualTime = catchUp(account, before, 0);
-    if (virtualTime > before) op.tx.hset(SYS, { vt: whole(virtualTime) });
+    const virtualTime = int(op.tx.hget(SYS, 'vt'));
+    const next = Math.max(int(op.tx.hget(SYS, 'va')), virtualTime);
+    if (catchUp(account, virtualTime, next, 0)) op.tx.hset(SYS, { va: whole(intField(account, 'pass') + 1) });
     op.tx.zadd(RUNNABLE_ACCOUNTS, intField(account, 'pass'), accountId);
   }
   saveDoc(op.tx, account);
