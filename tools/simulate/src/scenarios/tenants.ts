@@ -21,7 +21,7 @@ export const tenants: Scenario = {
   name: 'tenants',
   shows:
     'accounts, and keys of a function, as tenants: a flood, busy ones, light ones that come one by one and in bursts',
-  play: (sizes) => mergeReports(playTenants(sizes, 'account'), playTenants(sizes, 'key')),
+  play: (sizes) => [playTenants(sizes, 'key'), playPassing(sizes)].reduce(mergeReports, playTenants(sizes, 'account')),
 };
 
 function playTenants(sizes: Sizes, kind: Kind): Report {
@@ -53,6 +53,50 @@ function playTenants(sizes: Sizes, kind: Kind): Report {
   report.goals.push(
     { name: `Jain's index of ${shares.among}`, value: shares.jain, unit: '', goal: { atLeast: 0.95 } },
     { name: `p99 of the waits of light ${kind}s`, value: light?.p99 ?? 0, unit: 'ms', goal: { atMost: round } },
+  );
+  return report;
+}
+
+/** More than the slots can do, of keys that come once each, beside one that has a backlog. Its name sorts last. */
+function playPassing(sizes: Sizes): Report {
+  const executors = sizedBy(sizes, { small: 2, full: 50 }, sizes.executors);
+  const jobs = sizedBy(sizes, { small: 8000, full: 200_000 }, sizes.jobs);
+  const perSecond = (executors * SLOTS_EACH * 1000) / CALL_MS;
+  const forMs = (1000 * jobs) / perSecond;
+  const { world, finish } = startPlay({
+    scenario: 'tenants',
+    played: `${jobs} keys that pass, ${executors} executors of ${SLOTS_EACH} slots`,
+    seed: sizes.seed,
+    executors,
+    slotsEach: SLOTS_EACH,
+  });
+  const fn = world.addFunction({ functionId: 'passing' }, { callMs: CALL_MS });
+  world.limitAccount('account', 100_000);
+  for (let i = 0; i < jobs / 100; i++) {
+    world.schedule({ fn, tenant: 'z', group: 'key that stays', steps: [], keys: { keyed: ['z'] } });
+  }
+  arrivePoisson(world, { perSecond: 1.1 * perSecond, forMs }, () => {
+    const key = `k${world.random.next()}`;
+    const group = key < 'k0.5' ? 'passing keys, early names' : 'passing keys, late names';
+    world.schedule({ fn, tenant: key, group, steps: [], keys: { keyed: [key] } });
+  });
+  world.time.run(world.time.now + forMs);
+  // One of a thousand, and the first.
+  const asked = Math.floor(Math.min(jobs / 1000, jobs / 100));
+  const stays = world.servedTenants.get('z') ?? 0;
+
+  const report = finish({});
+  const [early, late] = ['early', 'late'].map(
+    (name) => report.waits.find(({ group }) => group === `passing keys, ${name} names`)?.p95 ?? 0,
+  );
+  report.goals.push(
+    { name: 'jobs of a key that stays among those that pass', value: stays, unit: '', goal: { atLeast: asked } },
+    {
+      name: 'p95 of waits, late names to early ones',
+      value: (late ?? 0) / (early ?? 1),
+      unit: '',
+      goal: { atMost: 1.1 },
+    },
   );
   return report;
 }
