@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import {
   operations,
   type Driver,
@@ -19,6 +21,8 @@ export class MemoryDriver implements Driver {
   }
 
   async run<Name extends OperationName>(name: Name, args: OperationArgs<Name>): Promise<OperationResult<Name>> {
+    // As with other drivers: whoever calls in a loop leaves the event loop to others.
+    await setImmediate();
     const operation = operations[name] as (tx: Tx, now: number, args: unknown) => OperationResult<Name>;
     return operation(this.#tx, this.#now(), args);
   }
