@@ -7,6 +7,7 @@ import type { Ports } from '../ports.ts';
 import { parseRunMeta } from '../run/run-meta.ts';
 import { callRequest } from './call-request.ts';
 import { type Commit, decideCommit, failRefused } from './decide-commit.ts';
+import { firesSoon } from './fires-soon.ts';
 import { makeRequests, requestsOf, startOthers } from './make-requests.ts';
 import { defersOf, noteDefers } from './note-defers.ts';
 import { metadataOf, noteMetadata } from './note-metadata.ts';
@@ -207,7 +208,11 @@ async function advance(
   });
   switch (result.kind) {
     case 'advanced':
-      return { hasReady: result.hasReady, state: after, ...(result.next && { next: result.next }) };
+      return {
+        hasReady: result.hasReady || firesSoon(plans, ports.clock.now()),
+        state: after,
+        ...(result.next && { next: result.next }),
+      };
     case 'stale':
     case 'run-gone':
       if (result.kind === 'stale') ports.telemetry.metrics.leasesLost.add(1);
