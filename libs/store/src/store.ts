@@ -603,6 +603,7 @@ export interface StoreCounts {
   /** Of the 1,000 lanes that are there longest; `queueDepths` tells all. */
   ready: number;
   leased: number;
+  /** Of the 1,000 functions that are there longest. */
   parkedLanes: number;
   pauses: number;
   /** Those that are open. */

@@ -1,8 +1,11 @@
 import { ACCOUNT_LIMIT_DEFAULT, FUNCTION_LIMIT_DEFAULT, UNLIMITED, WAKE_SCAN_MAX } from '../operations/bounds.ts';
 import { laneCounters } from '../operations/counters.ts';
+import type { Doc } from '../operations/docs.ts';
+import { nextTokenAt } from '../operations/gcra.ts';
+import { bucketOfLine, functionOfLine, isLine, lineOf, rateOfFunction } from '../operations/throttle.ts';
 import { int, type Fields, type Findings, type Snapshot } from './snapshot.ts';
 
-/** I1 to I4 of operations/lanes.ts: nothing that could run is forgotten, nothing is parked without reason. */
+/** I1 to I4 and I6 of operations/lanes.ts: nothing that could run is forgotten, nothing is parked without reason. */
 export function checkLanes(store: Snapshot, findings: Findings): void {
   const parked = new Set<string>();
   for (const [laneId, key] of store.ids('li')) checkLane(store, findings, laneId, store.doc(key) ?? {}, parked);
@@ -25,8 +28,15 @@ export function checkLanes(store: Snapshot, findings: Findings): void {
       .map(([id]) => id),
     store.scores('fns').keys(),
   );
+  for (const [awaited] of store.ids('cw')) {
+    if (isLine(awaited)) {
+      parked.add(awaited);
+      checkLine(store, findings, awaited);
+    } else {
+      checkBaton(store, findings, awaited);
+    }
+  }
   findings.expectSame('what is parked has a timer', store.scores('parked').keys(), parked);
-  for (const [counter] of store.ids('cw')) checkBaton(store, findings, counter);
 }
 
 function checkLane(store: Snapshot, findings: Findings, laneId: string, lane: Fields, parked: Set<string>): void {
@@ -42,6 +52,7 @@ function checkLane(store: Snapshot, findings: Findings, laneId: string, lane: Fi
   );
   const isCarrier = store.set(`bt|${lane['acct']}`).includes(laneId);
   findings.expect(isCarrier === Boolean(lane['bat']), `lane ${laneId} is in bt if it carries a baton`);
+  findings.expect(Boolean(lane['pc']) === isParked, `lane ${laneId} waits for something if it is parked`);
   if (lane['pc'])
     findings.expect(store.scores(`cw|${lane['pc']}`).has(laneId), `lane ${laneId} waits for ${lane['pc']}`);
   findings.expect(store.scores('exp').has(`li|${laneId}`), `the record of lane ${laneId} expires`);
@@ -90,13 +101,33 @@ function checkBaton(store: Snapshot, findings: Findings, counter: string): void 
   findings.expect(carriers.length > 0, `${counter} has room, and lanes wait for it: ${waiting.join(', ')}`);
 }
 
+/** While lanes wait in line, the timer stands no later than the next token, or another lane that may take it is about to be visited. */
+function checkLine(store: Snapshot, findings: Findings, line: string): void {
+  const functionId = functionOfLine(line);
+  const fn = store.doc(`fn|${functionId}`) ?? {};
+  const tat = store.text(`gcra|${bucketOfLine(line)}`);
+  const rate = rateOfFunction(asDoc(fn));
+  // What is left of a bucket that is full again may have been dropped.
+  if (rate === undefined || tat === undefined || isBlocked(store, { fn: functionId, acct: fn['acct'] ?? '' })) return;
+  const timer = store.scores('parked').get(line) ?? Infinity;
+  const carriers = runnableLanes(store, functionId).filter(
+    (laneId) => lineOf(asDoc(store.doc(`li|${laneId}`) ?? {})) === line,
+  );
+  const isInTime = timer <= Math.max(0, nextTokenAt(rate, int(tat)));
+  findings.expect(isInTime || carriers.length > 0, `line ${line} is woken for its next token: at ${timer}`);
+}
+
+function asDoc(fields: Fields): Doc {
+  return { key: '', stored: fields, changes: {}, isChanged: false };
+}
+
 function isBlocked(store: Snapshot, lane: Fields): boolean {
   const fn = store.doc(`fn|${lane['fn']}`) ?? {};
   return fn['state'] === 'paused' || Boolean(fn['par']) || Boolean(store.doc(`acct|${lane['acct']}`)?.['par']);
 }
 
 function slotOf(lane: Fields, counter: string): string | undefined {
-  const counters = laneCounters({ key: '', stored: lane, changes: {}, isChanged: false });
+  const counters = laneCounters(asDoc(lane));
   return counters.find(([name]) => name === counter)?.[1];
 }
 

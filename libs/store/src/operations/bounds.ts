@@ -4,7 +4,7 @@
 export const PROMOTE_MAX = 200;
 /** Lost leases taken back by one claim. */
 export const REAP_MAX = 50;
-/** Parked things looked at again by one claim. */
+/** Parked things looked at again by one claim, lanes that wait for a bucket included. */
 export const UNPARK_MAX = 200;
 /** Looks at lanes in one claim. */
 export const VISITS_MAX = 256;
@@ -61,6 +61,8 @@ export const SCAVENGES_MAX = 20;
 
 /** What is parked for a counter is looked at again after this even if nothing woke it: a net, not a mechanism. */
 export const PARK_FALLBACK_MS = 60_000;
+/** The same for lanes that wait for a bucket, of which there may be thousands, and for hours. */
+export const LINE_FALLBACK_MS = 3_600_000;
 /** The record of an empty lane is kept this long, so that its pass is not forgotten. */
 export const LANE_IDLE_MS = 600_000;
 /** At most this long where its counters are held. */

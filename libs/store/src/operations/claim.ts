@@ -1,7 +1,6 @@
 import {
   ANSWER_BYTES_MAX,
   CONTINUE_SHARE,
-  PARK_FALLBACK_MS,
   QUANTUM,
   REAP_MAX,
   SCALE,
@@ -22,7 +21,7 @@ import { changeInt, field, intField, isSet, openDoc, openOrNewDoc, saveDoc, type
 import { endLostRun } from './end-run.ts';
 import { grantJob, viewJob, viewState, type JobView } from './dispatch.ts';
 import { expireAt } from './expiry.ts';
-import { idleFrom, nextTokenAt, rateOf, tatAfter, tokensIn, type Rate } from './gcra.ts';
+import { idleFrom, tatAfter, tokensIn } from './gcra.ts';
 import {
   accountKey,
   DUE,
@@ -45,15 +44,19 @@ import {
 import {
   emptyLane,
   handBatonsOn,
+  handTokenOn,
   layBatonDown,
+  leaveLine,
   parkAccount,
   parkFunction,
   parkLane,
   passFor,
   reviveLane,
+  setTimer,
   unparkAccount,
   unparkFunction,
   unparkLane,
+  wakeLine,
   weightOf,
 } from './lanes.ts';
 import { int, whole } from './numbers.ts';
@@ -61,6 +64,7 @@ import { startOp, type Op } from './op.ts';
 import { promote } from './promote.ts';
 import { reap } from './reap.ts';
 import { isUnclaimedStart, openJob, recordStart } from './start-jobs.ts';
+import { isLine, lineOf, throttleRate } from './throttle.ts';
 import type { Tx } from './tx.ts';
 
 export interface ClaimArgs {
@@ -171,7 +175,16 @@ function nextTimer(op: Op): number | undefined {
 }
 
 function unparkDue(op: Op): void {
-  for (const [entry] of op.tx.zupto(PARKED, op.now, UNPARK_MAX)) unpark(op, entry);
+  let left = UNPARK_MAX;
+  for (const [entry, at] of op.tx.zupto(PARKED, op.now, UNPARK_MAX)) {
+    if (left <= 0) return;
+    if (isLine(entry)) {
+      left -= Math.max(1, wakeLine(op, entry, at, left));
+    } else {
+      unpark(op, entry);
+      left -= 1;
+    }
+  }
 }
 
 function unpark(op: Op, entry: string): void {
@@ -248,7 +261,8 @@ function visitLane(op: Op, grants: Grants, visit: Visit): void {
   if (rate !== undefined) {
     const tokens = tokensIn(rate, tat, op.now);
     if (tokens === 0) {
-      park(op, visit, '', nextTokenAt(rate, tat));
+      park(op, visit, lineOf(visit.lane));
+      setTimer(op, lineOf(visit.lane), rate, tat);
       return;
     }
     room = Math.min(room, tokens);
@@ -256,7 +270,8 @@ function visitLane(op: Op, grants: Grants, visit: Visit): void {
   for (const [counter, slot] of laneCounters(visit.lane)) {
     const left = roomIn(op.tx, counter, limitInSlot(visit.fn, slot));
     if (left <= 0) {
-      park(op, visit, counter, op.now + PARK_FALLBACK_MS);
+      park(op, visit, counter);
+      handTokenOn(op, visit.lane);
       return;
     }
     room = Math.min(room, left);
@@ -267,9 +282,9 @@ function visitLane(op: Op, grants: Grants, visit: Visit): void {
   leaveVisit(op, visit, granted.jobs, granted.taken === jobs.length);
 }
 
-function park(op: Op, visit: Visit, counter: string, wakeAt: number): void {
+function park(op: Op, visit: Visit, awaited: string): void {
   saveVisit(op, visit);
-  parkLane(op, visit.laneId, visit.lane, counter, wakeAt);
+  parkLane(op, visit.laneId, visit.lane, awaited);
   handBatonsOn(op, visit.lane);
 }
 
@@ -277,13 +292,6 @@ function saveVisit(op: Op, visit: Visit): void {
   saveDoc(op.tx, visit.account);
   saveDoc(op.tx, visit.fn);
   saveDoc(op.tx, visit.lane);
-}
-
-/** Undefined when the lane's starts are not throttled. */
-export function throttleRate(lane: Doc, fn: Doc): Rate | undefined {
-  if (!isSet(lane, 'thr') || !isSet(fn, 'thl')) return undefined;
-  const limit = intField(fn, 'thl');
-  return rateOf(limit, intField(fn, 'thp'), limit + intField(fn, 'thb'));
 }
 
 function takeTokens(op: Op, bucket: string, tat: number): void {
@@ -330,7 +338,10 @@ function grantIfReady(op: Op, grants: Grants, visit: Visit, jobId: string): void
 /** Charges what was granted, and moves lane, function and account to their new places. */
 function leaveVisit(op: Op, visit: Visit, granted: number, isEmpty: boolean): void {
   const { account, fn, lane } = visit;
-  if (granted > 0) charge(visit, granted);
+  if (granted > 0) {
+    charge(visit, granted);
+    leaveLine(lane);
+  }
   saveDoc(op.tx, account);
   saveDoc(op.tx, fn);
   if (!isEmpty) saveDoc(op.tx, lane);
@@ -339,7 +350,9 @@ function leaveVisit(op: Op, visit: Visit, granted: number, isEmpty: boolean): vo
     if (!isEmpty) op.tx.zadd(runnableLanesKey(visit.functionId, visit.cls), intField(lane, 'pass'), visit.laneId);
     if (kept === 'function') op.tx.zadd(runnableFunctionsKey(visit.accountId), intField(fn, 'pass'), visit.functionId);
     if (kept !== 'none') op.tx.zadd(RUNNABLE_ACCOUNTS, intField(account, 'pass'), visit.accountId);
-  } else if (!isEmpty) {
+  } else if (isEmpty) {
+    handTokenOn(op, lane);
+  } else {
     handBatonsOn(op, lane);
   }
 }

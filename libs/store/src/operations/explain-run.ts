@@ -1,5 +1,4 @@
 import { EXPLAIN_HOLDERS_MAX, EXPLAIN_JOBS_MAX, EXPLAIN_RUNS_MAX } from './bounds.ts';
-import { throttleRate } from './claim.ts';
 import { accountCounter, accountLimit, functionCounter, functionLimit, laneCounters, limitInSlot } from './counters.ts';
 import { field, intField, isSet, openDoc, openOrNewDoc, type Doc } from './docs.ts';
 import { nextTokenAt, tokensIn } from './gcra.ts';
@@ -7,6 +6,7 @@ import { accountKey, counterKey, functionKey, laneJobsKey, laneKey, runIdOfJob, 
 import { int } from './numbers.ts';
 import type { RunArgs, StoredJob } from './inspect.ts';
 import { jobsOf, openJob } from './start-jobs.ts';
+import { throttleRate } from './throttle.ts';
 import type { Tx } from './tx.ts';
 
 /** As `WaitReason` of the port. */

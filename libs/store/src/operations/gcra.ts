@@ -28,6 +28,11 @@ export function nextTokenAt(rate: Rate, tatUs: number): number {
   return Math.ceil((tatUs + rate.intervalUs - rate.toleranceUs) / 1000);
 }
 
+/** Tokens that came from the first one, at `firstMs`, to now: one too many rather than one too few. */
+export function tokensSince(rate: Rate, firstMs: number, nowMs: number): number {
+  return Math.floor(((nowMs - firstMs) * 1000 + 999) / rate.intervalUs) + 1;
+}
+
 /** From this millisecond on the bucket is as good as never used. */
 export function idleFrom(tatUs: number): number {
   return Math.ceil(tatUs / 1000);

@@ -5,10 +5,11 @@ import {
   BUFFERS,
   DUE,
   functionKey,
+  FUNCTIONS,
   laneJobsKey,
   LANES,
   LEASES,
-  PARKED,
+  parkedLanesKey,
   PAUSES,
   runIdOfJob,
   runKey,
@@ -73,18 +74,23 @@ export interface CountsView {
   outbox: number;
 }
 
-/** Ready jobs are those of the oldest lanes where there are very many: `queueDepths` reads all. One command a lane. */
+/**
+ * Ready jobs are those of the oldest lanes where there are very many: `queueDepths` reads all. Parked lanes are those of the oldest
+ * functions. One command a lane and function.
+ */
 export function counts(tx: Tx, _now: number): CountsView {
   const buffers = tx.zcard(BUFFERS);
   const sys = tx.hgetall(SYS) ?? {};
   let ready = 0;
   for (const [laneId] of tx.zfirst(LANES, DEPTH_LANES_MAX)) ready += tx.zcard(laneJobsKey(laneId));
+  let parkedLanes = 0;
+  for (const [functionId] of tx.zfirst(FUNCTIONS, DEPTH_LANES_MAX)) parkedLanes += tx.scard(parkedLanesKey(functionId));
   return {
     runs: tx.zcard(RUNS),
     delayed: Math.max(0, tx.zcard(DUE) - buffers),
     ready,
     leased: tx.zcard(LEASES),
-    parkedLanes: tx.zcard(PARKED),
+    parkedLanes,
     pauses: tx.zcard(PAUSES),
     buffers,
     outbox: int(sys['obseq']) - int(sys['obhead']),

@@ -14,8 +14,8 @@
  * | lane, li | sorted set, document | ready jobs by score; what the lane shares and where it stands |
  * | fp | set | parked lanes of a function |
  * | bt | set | lanes of an account that were woken for a counter and not looked at since |
- * | parked | sorted set | `A|` account, `F|` function, `L|` lane to the instant at which it is looked at again |
- * | ctr, cw | set, sorted set | holders of a counter; lanes waiting for it, by since when |
+ * | parked | sorted set | `A|` account, `F|` function, `L|` lane to the instant at which it is looked at again; `T|` line (throttle.ts) to that of a token |
+ * | ctr, cw | set, sorted set | holders of a counter; lanes waiting for it, or in a line, by since when |
  * | gcra, rl | string | throttle and rate limit buckets: TAT in microseconds |
  * | due, lease | sorted sets | delayed jobs, and `B|` with entries of `buffers`, by instant; leased jobs by end of lease |
  * | run | document | record of a live run; all else of a run has keys that begin with it, and lies beside it on disk: |

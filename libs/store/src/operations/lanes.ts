@@ -2,6 +2,7 @@ import {
   FUNCTION_LANES_MAX,
   LANE_HELD_MS,
   LANE_IDLE_MS,
+  LINE_FALLBACK_MS,
   PARK_FALLBACK_MS,
   SCALE,
   WAITING_CREDIT,
@@ -9,6 +10,7 @@ import {
 } from './bounds.ts';
 import { accountCounter, functionCounter, laneCounters, limitInSlot } from './counters.ts';
 import { change, changeInt, field, intField, isSet, openDoc, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
+import { nextTokenAt, tatAfter, tokensIn, tokensSince, type Rate } from './gcra.ts';
 import {
   accountKey,
   batonsKey,
@@ -25,17 +27,19 @@ import {
   runnableFunctionsKey,
   runnableLanesKey,
   SYS,
+  throttleKey,
   waitersKey,
 } from './keys.ts';
 import { int, whole } from './numbers.ts';
 import type { Op } from './op.ts';
+import { bucketOfLine, functionOfLine, isLine, lineOf, rateOfFunction } from './throttle.ts';
 import type { Tx } from './tx.ts';
 
 /*
  * Ready jobs wait in lanes; a lane belongs to a class of a function (S: starts, C: goes on), a function to an account.
  * At each level the runnable ones stand in a sorted set by pass (stride scheduling). A level that is blocked is parked,
  * at the level where it is blocked: an account at its own counter, a function at its own, a lane at a keyed or run-level
- * counter or at its throttle.
+ * counter or in the line at its throttle's bucket.
  *
  *            job comes                         blocked
  *   empty ─────────────▶ runnable (in fr) ────────────────▶ parked (in fp, parked, cw)
@@ -53,6 +57,10 @@ import type { Tx } from './tx.ts';
  *     while there is room.
  * I5. A stored pass may be ahead of the position in the sorted set (chained jobs are charged so); the next visit puts it
  *     right. The lag is one chain, however long it goes on.
+ * I6. While lanes stand in a line, its timer stands in `parked`, at the next token for which none of them is awake yet: as many are
+ *     woken as there are tokens. For each other token a lane of the function and bucket is about to be visited, and when it goes
+ *     without having taken one (parked for a counter, its last job gone), it wakes the first of the line. So lanes that wait
+ *     for a bucket cost nothing until it is their turn. Nobody else can use the tokens, so that a function which is blocked keeps them.
  */
 
 export interface LaneSpec {
@@ -215,15 +223,17 @@ export function takeOutFunction(op: Op, functionId: string, accountId: string): 
 
 // ------------------------------------------------------------------------------------------------- park and wake
 
-/** Parks a runnable lane. `counter`: what it waits for; '' for its throttle. */
-export function parkLane(op: Op, laneId: string, lane: Doc, counter: string, wakeAt: number): void {
+/** Parks a runnable lane. `awaited`: the counter or line that it waits for. */
+export function parkLane(op: Op, laneId: string, lane: Doc, awaited: string): void {
   const functionId = field(lane, 'fn');
   op.tx.zrem(runnableLanesKey(functionId, field(lane, 'cls')), laneId);
   op.tx.sadd(parkedLanesKey(functionId), laneId);
-  op.tx.zadd(PARKED, wakeAt, 'L|' + laneId);
+  op.tx.zadd(PARKED, op.now + (isLine(awaited) ? LINE_FALLBACK_MS : PARK_FALLBACK_MS), 'L|' + laneId);
   change(lane, 'par', '1');
-  change(lane, 'pc', counter);
-  if (counter !== '') op.tx.zadd(waitersKey(counter), op.tx.hincr(SYS, 'wseq', 1), laneId);
+  change(lane, 'pc', awaited);
+  // Who was woken for a token that another lane took keeps its place in the line.
+  if (isLine(awaited) && !isSet(lane, 'wn')) changeInt(lane, 'wn', op.tx.hincr(SYS, 'wseq', 1));
+  op.tx.zadd(waitersKey(awaited), isLine(awaited) ? intField(lane, 'wn') : op.tx.hincr(SYS, 'wseq', 1), laneId);
   saveDoc(op.tx, lane);
   tidyFunction(op, functionId, field(lane, 'acct'));
 }
@@ -233,7 +243,7 @@ export function parkLane(op: Op, laneId: string, lane: Doc, counter: string, wak
  * are ahead, and without credit for that the ones that meet at a counter would be served by name.
  */
 export function unparkLane(op: Op, laneId: string, lane: Doc): void {
-  const isForCounter = isSet(lane, 'pc');
+  const isForCounter = isSet(lane, 'pc') && !isLine(field(lane, 'pc'));
   if (isForCounter) {
     change(lane, 'bat', '1');
     op.tx.sadd(batonsKey(field(lane, 'acct')), laneId);
@@ -245,11 +255,17 @@ export function unparkLane(op: Op, laneId: string, lane: Doc): void {
 }
 
 export function leaveParking(op: Op, laneId: string, lane: Doc): void {
-  if (isSet(lane, 'pc')) op.tx.zrem(waitersKey(field(lane, 'pc')), laneId);
+  if (isSet(lane, 'pc')) leaveWaiters(op, field(lane, 'pc'), laneId);
   op.tx.srem(parkedLanesKey(field(lane, 'fn')), laneId);
   op.tx.zrem(PARKED, 'L|' + laneId);
   change(lane, 'par', '');
   change(lane, 'pc', '');
+}
+
+/** A line has no timer when nobody stands in it. */
+export function leaveWaiters(op: Op, awaited: string, laneId: string): void {
+  op.tx.zrem(waitersKey(awaited), laneId);
+  if (isLine(awaited) && op.tx.zcard(waitersKey(awaited)) === 0) op.tx.zrem(PARKED, awaited);
 }
 
 /** The lane has its turn, or none will come: it carries no baton any more. The caller saves the lane. */
@@ -357,6 +373,54 @@ function limitOfWaiter(lane: Doc, fn: Doc, counter: string): number {
   return 0;
 }
 
+// -------------------------------------------------------------------------------------------------- lines at buckets
+
+/** The first instant at which the line's bucket has, or had, a token. */
+export function setTimer(op: Op, line: string, rate: Rate | undefined, tat: number): void {
+  op.tx.zadd(PARKED, rate === undefined ? 0 : Math.max(0, nextTokenAt(rate, tat)), line);
+}
+
+/**
+ * The timer of a line fires, set for `firstAt`: as many lanes are woken as tokens came since, `max` at most. Answers how many. Where
+ * there is no throttle any more, or no line, all are woken and the timer goes. 5 commands, and those of each lane.
+ */
+export function wakeLine(op: Op, line: string, firstAt: number, max: number): number {
+  const rate = rateOfFunction(openOrNewDoc(op.tx, functionKey(functionOfLine(line))));
+  const tat = int(op.tx.get(throttleKey(bucketOfLine(line))));
+  const tokens = rate === undefined ? max : tokensIn(rate, tat, op.now);
+  const due = rate === undefined ? max : Math.min(tokens, tokensSince(rate, firstAt, op.now));
+  const woken = wakeFirst(op, line, Math.min(due, max));
+  if (op.tx.zcard(waitersKey(line)) === 0) op.tx.zrem(PARKED, line);
+  else if (rate === undefined) setTimer(op, line, rate, tat);
+  else if (woken >= due) setTimer(op, line, rate, tatAfter(rate, tat, op.now, tokens));
+  else op.tx.zadd(PARKED, op.now - Math.ceil(((due - woken) * rate.intervalUs) / 1000), line);
+  return woken;
+}
+
+/** The lane goes without having taken a token, if there is one (I6). */
+export function handTokenOn(op: Op, lane: Doc): void {
+  const line = lineOf(lane);
+  if (line === '' || op.tx.zcard(waitersKey(line)) === 0) return;
+  const rate = rateOfFunction(openOrNewDoc(op.tx, functionKey(field(lane, 'fn'))));
+  const tat = int(op.tx.get(throttleKey(field(lane, 'thr'))));
+  if (rate === undefined || tokensIn(rate, tat, op.now) > 0) wakeFirst(op, line, 1);
+}
+
+/** Wakes the first lanes of a line. Answers how many: fewer if there are no more, or if some are entries without their lane. */
+function wakeFirst(op: Op, line: string, max: number): number {
+  let woken = 0;
+  for (const [laneId] of op.tx.zfirst(waitersKey(line), max)) {
+    const lane = openOrNewDoc(op.tx, laneKey(laneId));
+    if (field(lane, 'pc') === line) {
+      unparkLane(op, laneId, lane);
+      woken += 1;
+    } else {
+      leaveWaiters(op, line, laneId);
+    }
+  }
+  return woken;
+}
+
 /** Has all parked lanes of a function looked at again. Answers whether there are more. */
 export function wakeFunctionLanes(op: Op, functionId: string): boolean {
   const parked = op.tx.smembers(parkedLanesKey(functionId), FUNCTION_LANES_MAX);
@@ -377,9 +441,15 @@ export function emptyLane(op: Op, laneId: string, lane: Doc): Kept {
     kept = tidyFunction(op, field(lane, 'fn'), field(lane, 'acct'));
   }
   changeInt(lane, 'idle', op.now);
+  leaveLine(lane);
   saveDoc(op.tx, lane);
   handBatonsOn(op, lane);
   return kept;
+}
+
+/** The lane has its token, or needs none: next time it stands at the end of the line. The caller saves the lane. */
+export function leaveLine(lane: Doc): void {
+  if (isSet(lane, 'wn')) change(lane, 'wn', '');
 }
 
 /** Whether the record of an idle lane is of no use: its counters are held by nobody, or nobody will look for long. */
@@ -402,7 +472,10 @@ export function removeFromLane(op: Op, laneId: string, jobId: string): boolean {
   if (!op.tx.zrem(key, jobId)) return false;
   if (op.tx.zcard(key) > 0) return true;
   const lane = openDoc(op.tx, laneKey(laneId));
-  if (lane !== undefined) emptyLane(op, laneId, lane);
+  if (lane === undefined) return true;
+  const wasRunnable = !isSet(lane, 'par');
+  emptyLane(op, laneId, lane);
+  if (wasRunnable) handTokenOn(op, lane);
   return true;
 }
 

@@ -4,6 +4,7 @@ import { field, isSet, openOrNewDoc, saveDoc, type Doc } from './docs.ts';
 import {
   batonsKey,
   EXPIRIES,
+  functionKey,
   FUNCTIONS,
   laneJobsKey,
   laneKey,
@@ -13,15 +14,28 @@ import {
   runIdOfJob,
   runnableLanesKey,
   SYS,
+  throttleKey,
   waitersKey,
 } from './keys.ts';
-import { handBatonsOn, layBatonDown, leaveParking, makeLaneRunnable, reviveLane, tidyFunction } from './lanes.ts';
+import {
+  handBatonsOn,
+  handTokenOn,
+  layBatonDown,
+  leaveParking,
+  leaveWaiters,
+  makeLaneRunnable,
+  reviveLane,
+  setTimer,
+  tidyFunction,
+} from './lanes.ts';
+import { int } from './numbers.ts';
 import { reconcileCounter } from './reconcile-counter.ts';
 import { reconcileOwner } from './reconcile-timers.ts';
 import { isFirstLook, mayRepair, type Repair } from './repair.ts';
 import { openJobOf } from './start-jobs.ts';
+import { bucketOfLine, functionOfLine, isLine, lineOf, rateOfFunction } from './throttle.ts';
 
-/** I1 of lanes.ts for a lane, and the holders of its own counters. */
+/** I1 of lanes.ts for a lane, I6 for the line it stands in, and the holders of its own counters. */
 export function reconcileLane(repair: Repair, laneId: string): void {
   const { op } = repair;
   const lane = openOrNewDoc(op.tx, laneKey(laneId));
@@ -41,7 +55,9 @@ export function reconcileLane(repair: Repair, laneId: string): void {
   const functionId = field(lane, 'fn');
   for (const [counter] of laneCounters(lane)) reconcileCounter(repair, counter);
   // The counters may have woken it.
-  reconcilePlace(repair, laneId, openOrNewDoc(op.tx, lane.key));
+  const present = openOrNewDoc(op.tx, lane.key);
+  reconcilePlace(repair, laneId, present);
+  reconcileLine(repair, present);
   if (isFirstLook(repair, 'function ' + functionId) && op.tx.zscore(FUNCTIONS, functionId) === undefined) {
     if (!mayRepair(repair, 'function ' + functionId + ' is not listed')) return;
     op.tx.zadd(FUNCTIONS, op.tx.hincr(SYS, 'seq', 1), functionId);
@@ -74,7 +90,7 @@ function reconcilePlace(repair: Repair, laneId: string, lane: Doc): void {
   layBatonDown(op, laneId, lane);
   op.tx.srem(batonsKey(field(lane, 'acct')), laneId);
   leaveParking(op, laneId, lane);
-  for (const [counter] of laneCounters(lane)) op.tx.zrem(waitersKey(counter), laneId);
+  for (const name of mayWaitFor(lane)) leaveWaiters(op, name, laneId);
   if (hasJobs) {
     makeLaneRunnable(op, laneId, lane);
   } else {
@@ -83,6 +99,26 @@ function reconcilePlace(repair: Repair, laneId: string, lane: Doc): void {
   }
   saveDoc(op.tx, lane);
   handBatonsOn(op, lane);
+  if (!hasJobs) handTokenOn(op, lane);
+}
+
+/** I6: a line that has lost its timer. */
+function reconcileLine(repair: Repair, lane: Doc): void {
+  const { op } = repair;
+  const line = field(lane, 'pc');
+  if (!isLine(line) || !isFirstLook(repair, line) || op.tx.zscore(PARKED, line) !== undefined) return;
+  if (!mayRepair(repair, 'lanes wait in line ' + line + ' without a timer')) return;
+  const rate = rateOfFunction(openOrNewDoc(op.tx, functionKey(functionOfLine(line))));
+  setTimer(op, line, rate, int(op.tx.get(throttleKey(bucketOfLine(line)))));
+  repair.places += 1;
+}
+
+/** The counters and the line that it may stand at. */
+function mayWaitFor(lane: Doc): string[] {
+  const names: string[] = [];
+  for (const [counter] of laneCounters(lane)) names.push(counter);
+  if (lineOf(lane) !== '') names.push(lineOf(lane));
+  return names;
 }
 
 function isInPlace(repair: Repair, laneId: string, lane: Doc, hasJobs: boolean): boolean {
@@ -96,9 +132,9 @@ function isInPlace(repair: Repair, laneId: string, lane: Doc, hasJobs: boolean):
   if ((tx.zscore(PARKED, 'L|' + laneId) !== undefined) !== isParked) return false;
   if (tx.sismember(batonsKey(field(lane, 'acct')), laneId) !== isSet(lane, 'bat')) return false;
   if (isSet(lane, 'bat') && !isRunnable) return false;
-  for (const [counter] of laneCounters(lane)) {
-    const isWaiting = tx.zscore(waitersKey(counter), laneId) !== undefined;
-    if (isWaiting !== (field(lane, 'pc') === counter)) return false;
+  for (const name of mayWaitFor(lane)) {
+    const isWaiting = tx.zscore(waitersKey(name), laneId) !== undefined;
+    if (isWaiting !== (field(lane, 'pc') === name)) return false;
   }
   return true;
 }

@@ -15,9 +15,11 @@ import {
   runKey,
   RUNS,
   SYS,
+  waitersKey,
 } from './keys.ts';
 import { isFirstLook, mayRepair, type Repair } from './repair.ts';
 import { hasUnclaimedStart, openJobOf } from './start-jobs.ts';
+import { isLine } from './throttle.ts';
 
 export function reconcileDue(repair: Repair, jobId: string): void {
   if (isBufferTimer(jobId)) {
@@ -36,6 +38,10 @@ export function reconcileLease(repair: Repair, jobId: string): void {
 }
 
 export function reconcileParked(repair: Repair, entry: string): void {
+  if (isLine(entry)) {
+    if (repair.op.tx.zcard(waitersKey(entry)) === 0) dropEntry(repair, PARKED, entry);
+    return;
+  }
   const id = entry.substring(2);
   const kind = entry.substring(0, 2);
   const key = kind === 'A|' ? accountKey(id) : kind === 'F|' ? functionKey(id) : laneKey(id);
