@@ -27,6 +27,22 @@ async function createMany(
   return runIds;
 }
 
+/** Lanes whose records changed. */
+function lanesThatDiffer(before: Record<string, unknown>, after: Record<string, unknown>): string[] {
+  const keys = Object.keys(after).filter((key) => key.startsWith('li|'));
+  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}
+
+/** Those whose start was not claimed yet. */
+async function runsThatWait(play: Player, runIds: string[]): Promise<string[]> {
+  const waiting: string[] = [];
+  for (const runId of runIds) {
+    const waits = (await play.store.explainRun(runId)) ?? [];
+    if (waits.some(({ waitsFor }) => waitsFor.kind !== 'nothing')) waiting.push(runId);
+  }
+  return waiting;
+}
+
 /** Two lanes of one function, an early one and a late one. */
 const lanesOfOne = ['early', 'late'].map((key) => ({
   functionId: 'keyed',
@@ -344,6 +360,76 @@ export function describeLimits(open: OpenStore): void {
       await play.complete(await play.claimOne());
 
       expect(await play.claim()).toEqual([]);
+    });
+
+    test('300 lanes of one bucket are woken as tokens come, in their order, and none is forgotten', async ({ play }) => {
+      const throttle = { limit: 10, burst: 0, periodMs: 1000 };
+      await play.setFunction({ throttle, keyed: [1] });
+      const runIds: string[] = [];
+      for (let i = 0; i < 300; i++) {
+        runIds.push(await play.create({ keys: { throttle: 't', keyed: [`k${i}`] } }));
+      }
+      const begin = play.clock.now();
+      const started: string[] = [];
+      let { jobs, nextWakeAt } = await play.claimAll();
+      while (nextWakeAt === play.clock.now()) {
+        const more = await play.claimAll();
+        jobs = [...jobs, ...more.jobs];
+        nextWakeAt = more.nextWakeAt;
+      }
+      expect(jobs).toHaveLength(10);
+
+      for (let left = 290; left > 0; left -= 1) {
+        for (const job of jobs) await play.complete(job);
+        started.push(...jobs.map((job) => job.run.runId));
+        expect(nextWakeAt).toBe(begin + (started.length - 9) * 100);
+        await play.clock.advanceTo(nextWakeAt ?? 0);
+        const before = left % 50 === 0 ? await play.store.dump() : undefined;
+        ({ jobs, nextWakeAt } = await play.claimAll());
+        expect(jobs).toHaveLength(1);
+        if (before) expect(lanesThatDiffer(before, await play.store.dump())).toHaveLength(1);
+      }
+
+      expect([...started, ...jobs.map((job) => job.run.runId)]).toEqual(runIds);
+    });
+
+    test('a token is handed on by lanes that cannot take it: their key is full, or their run is gone', async ({ play }) => {
+      await play.setFunction({ throttle: { limit: 1, burst: 0, periodMs: 1000 }, keyed: [1] });
+      const keysOf = (key: string) => ({ throttle: 't', keyed: [key] });
+      const first = await play.start({ keys: keysOf('full') });
+      const full = await play.create({ keys: keysOf('full') });
+      const gone = await play.create({ keys: keysOf('gone') });
+      const free = await play.create({ keys: keysOf('free') });
+      const last = await play.create({ keys: keysOf('last') });
+      expect(await play.claim()).toEqual([]);
+      await play.clock.advanceBy(1000);
+      await play.store.finalize({ runId: gone, status: 'Cancelled' });
+
+      expect(await play.claimRunIds()).toEqual([free]);
+
+      await play.complete(first);
+      await play.clock.advanceBy(1000);
+      expect(await play.claimRunIds()).toHaveLength(1);
+      await play.clock.advanceBy(1000);
+      expect(await play.claimRunIds()).toHaveLength(1);
+      expect(await runsThatWait(play, [full, last])).toEqual([]);
+    });
+
+    test('lanes of a paused function wait for their bucket, and have its tokens when it is back', async ({ play }) => {
+      await play.setFunction({ throttle: { limit: 2, burst: 0, periodMs: 2000 }, keyed: [1] });
+      const runIds: string[] = [];
+      for (let i = 0; i < 6; i++) runIds.push(await play.create({ keys: { throttle: 't', keyed: [`k${i}`] } }));
+      expect(await play.claimRunIds()).toEqual(runIds.slice(0, 2));
+      await play.store.setFunctionState('fn-1', 'paused');
+      await play.clock.advanceBy(10_000);
+      expect(await play.claim()).toEqual([]);
+
+      await play.store.setFunctionState('fn-1', 'active');
+
+      expect(await play.claimRunIds()).toEqual(runIds.slice(2, 4));
+      expect(await play.claim()).toEqual([]);
+      await play.clock.advanceBy(1000);
+      expect(await play.claimRunIds()).toEqual(runIds.slice(4, 5));
     });
 
     test('a throttle that is lifted or widened holds nothing back any more', async ({ play }) => {
