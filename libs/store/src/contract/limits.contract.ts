@@ -362,9 +362,10 @@ export function describeLimits(open: OpenStore): void {
       expect(await play.claim()).toEqual([]);
     });
 
-    test('300 lanes of one bucket are woken as tokens come, in their order, and none is forgotten', async ({ play }) => {
-      const throttle = { limit: 10, burst: 0, periodMs: 1000 };
-      await play.setFunction({ throttle, keyed: [1] });
+    test('300 lanes of one bucket are woken as tokens come, in their order, and none is forgotten', async ({
+      play,
+    }) => {
+      await play.setFunction({ throttle: { limit: 10, burst: 0, periodMs: 1000 }, keyed: [1] });
       const runIds: string[] = [];
       for (let i = 0; i < 300; i++) {
         runIds.push(await play.create({ keys: { throttle: 't', keyed: [`k${i}`] } }));
@@ -393,7 +394,9 @@ export function describeLimits(open: OpenStore): void {
       expect([...started, ...jobs.map((job) => job.run.runId)]).toEqual(runIds);
     });
 
-    test('a token is handed on by lanes that cannot take it: their key is full, or their run is gone', async ({ play }) => {
+    test('a token is handed on by lanes that cannot take it: their key is full, or their run is gone', async ({
+      play,
+    }) => {
       await play.setFunction({ throttle: { limit: 1, burst: 0, periodMs: 1000 }, keyed: [1] });
       const keysOf = (key: string) => ({ throttle: 't', keyed: [key] });
       const first = await play.start({ keys: keysOf('full') });

@@ -4,6 +4,7 @@ import { backlog } from './backlog.ts';
 import { chaos } from './chaos.ts';
 import { fairness } from './fairness.ts';
 import { keys } from './keys.ts';
+import { lines } from './lines.ts';
 import { million } from './million.ts';
 import { isMet, type Report } from './scenario.ts';
 import { tenants } from './tenants.ts';
@@ -59,6 +60,10 @@ describe('simulated', { timeout: TIMEOUT_MS }, () => {
     expectGood(report);
     expect(report.turnedAway['rate-limited']).toBeGreaterThan(0);
     expect(report.turnedAway['Singleton']).toBeGreaterThan(0);
+  });
+
+  test('500 lanes that wait for one bucket cost no more than one', () => {
+    expectGood(lines.play({ seed: 21, isSmall: true, jobs: 600 }));
   });
 
   test.each([16, 17, 18])(

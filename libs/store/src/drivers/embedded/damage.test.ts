@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { auditAll, LEASE_MS, Player, reconcileAll, save } from '../../contract/player.ts';
 import { happenings, Story, type Happening } from '../../contract/random.contract.ts';
 import { Snapshot } from '../../invariants/snapshot.ts';
+import { isLine } from '../../operations/throttle.ts';
 import type { Tx } from '../../operations/tx.ts';
 import type { Store } from '../../store.ts';
 import { openEmbeddedStore } from './embedded-store.ts';
@@ -101,6 +102,7 @@ const damages: Record<string, Damage> = {
     tx.zadd('due', 1, 'B|run999999|fn-9|batch|k');
     tx.zadd('parked', 1, 'L|fn-1|C|||x|');
     tx.zadd('parked', 1, 'F|fn-9');
+    tx.zadd('parked', 1, 'T|fn-9|x');
     return true;
   },
   'lists name what is not there': (tx) => {
@@ -122,6 +124,10 @@ const damages: Record<string, Damage> = {
       if (run) tx.sadd(`ctr|r|${run}`, 'run999999');
     }),
   'a lane is not where its record says': lose('fr', 'cw', 'parked'),
+  'the timer of a line is lost': (tx, store, pick) =>
+    on(pick([...store.scores('parked').keys()].filter(isLine)), (line) => tx.zrem('parked', line)),
+  'a line has lost a lane': (tx, store, pick) =>
+    on(pick([...members(store, 'cw')].filter(([key]) => key.startsWith('cw|T|'))), ([key, id]) => tx.zrem(key, id)),
   'a lane is not known to be parked': (tx, store, pick) =>
     on(pick(members(store, 'fp')), ([key, id]) => tx.srem(key, id)),
   'a baton is lost': (tx, store, pick) => on(pick(members(store, 'bt')), ([key, id]) => tx.srem(key, id)),
