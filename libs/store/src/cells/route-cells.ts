@@ -17,7 +17,12 @@ import { SignalRoutes } from './route-signals.ts';
  * account to every cell. What is done cell by cell (claims, the outbox, upkeep) is done through `cells`.
  */
 export interface StoreCells
-  extends RunStore, LeaseStore, PauseStore, FunctionControl, Pick<StoreInspection, 'explainRun' | 'findRunJobs' | 'findJob'> {
+  extends
+    RunStore,
+    LeaseStore,
+    PauseStore,
+    FunctionControl,
+    Pick<StoreInspection, 'explainRun' | 'findRunJobs' | 'findJob'> {
   /** By number; at least one. */
   readonly cells: readonly Store[];
   cellOf(runId: string): Store;
