@@ -117,13 +117,15 @@ test(
       const status = ended.get(id);
       if (status !== undefined) statuses.set(name, (statuses.get(name) ?? new Set()).add(status));
     }
+    // Those that come while one is under way are skipped; on a fast machine none does.
+    statuses.get(`${FLOW_APP}/single`)?.delete('Skipped');
     expect(Object.fromEntries(statuses)).toEqual({
       [`${FLOW_APP}/keyed`]: new Set(['Completed']),
       [`${FLOW_APP}/runs`]: new Set(['Completed']),
       [`${FLOW_APP}/throttled`]: new Set(['Completed']),
       [`${FLOW_APP}/batched`]: new Set(['Completed']),
       [`${FLOW_APP}/quiet`]: new Set(['Completed']),
-      [`${FLOW_APP}/single`]: new Set(['Completed', 'Skipped']),
+      [`${FLOW_APP}/single`]: new Set(['Completed']),
     });
     expect(found).toMatchObject({
       invariants: 'ok: all hold',
