@@ -1,6 +1,7 @@
 const FIRST_PAUSE_MS = 10;
 const PAUSE_MS_MAX = 200;
-const WAIT_MS_DEFAULT = 20_000;
+/** What a killed process had taken from the stream comes again after half a minute. */
+const WAIT_MS_DEFAULT = 45_000;
 
 /**
  * Asks `look` until it answers something, first often, then five times a second: the way to watch a black box. Fails

@@ -9,7 +9,7 @@ import type { Keys } from './server.ts';
 const SERVE_PATH = '/api/inngest';
 /** Memos of a large run come in one request. */
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
-const SYNC_TIMEOUT_MS = 15_000;
+const SYNC_TIMEOUT_MS = 30_000;
 
 /** The newest of each major version. They share a global that each shapes in its own way: a process can hold one of them. */
 export type SdkName = 'v4' | 'v3';

@@ -10,7 +10,7 @@ import { ScriptedCall } from './scripted-call.ts';
 
 /** Calls kept for assertions; the oldest go first. */
 const CALLS_KEPT_DEFAULT = 1_000;
-const REGISTER_TIMEOUT_MS = 10_000;
+const REGISTER_TIMEOUT_MS = 30_000;
 const WAIT_MS_DEFAULT = 10_000;
 
 export interface ScriptedAppOptions {
