@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StepFailedError } from './bootstrap/child-process.mjs';
-import { describeLeftOut, unacceptableInCi } from './test/left-out.ts';
+import { describeLeftOut, NOT_TRIED, unacceptableInCi } from './test/left-out.ts';
 import { checks, tests, type Stage, type StageContext } from './test/stages.ts';
 import type { TestCounts } from './test/vitest-report.ts';
 
@@ -49,7 +49,8 @@ function printStages(results: readonly StageResult[]): void {
 /** @returns how many of the reasons count as failures */
 function printLeftOut(leftOut: readonly string[]): number {
   console.log('\n== left out');
-  for (const reason of leftOut.length === 0 ? ['nothing'] : leftOut) console.log(reason);
+  for (const reason of [...NOT_TRIED, ...(leftOut.length === 0 ? ['of this run: nothing'] : leftOut)])
+    console.log(reason);
   const unacceptable = process.env['CI'] === 'true' ? unacceptableInCi(leftOut) : [];
   for (const reason of unacceptable) console.log(`not accepted in CI: ${reason}`);
   return unacceptable.length;

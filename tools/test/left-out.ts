@@ -4,6 +4,11 @@
  */
 const ACCEPTED_IN_CI = ['needs a Docker engine', 'needs Go', 'needs Python with pip'];
 
+/** What there are no tests of, whatever the machine has; printed each time, so that nobody takes it for tried. */
+export const NOT_TRIED = [
+  'SDK of Go: its module (github.com/inngest/inngestgo) is not on the module proxies; the forms that its source sends are tried instead',
+];
+
 /**
  * What was left out, in one line each: the reasons that tests appended to the file named by PERDURE_LEFT_OUT_FILE, and
  * skipped tests of which no reason is known.
