@@ -18,7 +18,7 @@ const FOUNDATION = 'api auth checkpoint ingest malformed registration retries sd
  * Files at a time, of all projects together: each has a server of its own and mostly waits. More than this on the two cores that
  * the tests are made for measure the machine. Projects with another number would run one after the other.
  */
-export const WORKERS = 4;
+export const WORKERS = 3;
 
 function project(name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration {
   return {

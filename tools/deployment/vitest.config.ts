@@ -7,7 +7,7 @@ export default defineProject({
     include: ['**/*.test.ts'],
     globalSetup: 'harness/global-setup.ts',
     pool: 'forks',
-    maxWorkers: 4,
+    maxWorkers: 3,
     testTimeout: 60_000,
     // Putting the image's tree together installs and compiles.
     hookTimeout: 300_000,
