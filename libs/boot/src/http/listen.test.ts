@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
-import { Body, Controller, Get, Module, Post } from '@nestjs/common';
+import { Body, Controller, type DynamicModule, Get, Module, Post } from '@nestjs/common';
 import { silentLogger } from '@perdure/telemetry';
 import { expect, onTestFinished, test } from 'vitest';
 import { BinaryBody, StreamedBody } from './binary-body.ts';
@@ -9,6 +9,19 @@ import { type HttpServer, listen } from './listen.ts';
 interface Gate {
   entered: PromiseWithResolvers<void>;
   opened: PromiseWithResolvers<void>;
+}
+
+/** A server of this module, until the test ends. */
+async function listenWith(module: DynamicModule): Promise<HttpServer> {
+  const server = await listen([module], {
+    host: '127.0.0.1',
+    port: 0,
+    serverKind: 'cloud',
+    mayMove: false,
+    log: silentLogger,
+  });
+  onTestFinished(() => server.close());
+  return server;
 }
 
 /** A server with one route, whose answer waits for the test. */
@@ -28,14 +41,7 @@ async function slowServer(): Promise<{ server: HttpServer; gate: Gate }> {
   @Module({})
   class SlowModule {}
 
-  const server = await listen([{ module: SlowModule, controllers: [SlowController] }], {
-    host: '127.0.0.1',
-    port: 0,
-    serverKind: 'cloud',
-    mayMove: false,
-    log: silentLogger,
-  });
-  onTestFinished(() => server.close());
+  const server = await listenWith({ module: SlowModule, controllers: [SlowController] });
   return { server, gate };
 }
 
@@ -89,14 +95,7 @@ class BodiesModule {}
 test.each(['text/stream', 'application/octet-stream'])(
   'a body of %s is streamed where that is wanted',
   async (type) => {
-    const server = await listen([{ module: BodiesModule }], {
-      host: '127.0.0.1',
-      port: 0,
-      serverKind: 'cloud',
-      mayMove: false,
-      log: silentLogger,
-    });
-    onTestFinished(() => server.close());
+    const server = await listenWith({ module: BodiesModule });
     const post = async (path: string, body: string | Uint8Array<ArrayBuffer>, contentType = type): Promise<string> => {
       const answer = await fetch(`${server.url}/${path}`, {
         method: 'POST',

@@ -13,6 +13,7 @@ import { runRow } from '../run/run-row.ts';
 import { abandonBuffered, type Closing, scheduleBuffered } from '../run/schedule-buffered.ts';
 import { countRuns } from './count-runs.ts';
 import { idlePace } from './pace.ts';
+import { storeOfCell } from './store-of-cell.ts';
 
 /** Entries drained at once. */
 const ENTRIES_MAX = 500;
@@ -76,8 +77,7 @@ export class OutboxLoop {
 
   private async drain(): Promise<number> {
     const { store, stream, telemetry } = this.ports;
-    const cell = store.cells[this.cell];
-    if (cell === undefined) throw new RangeError(`there is no cell ${this.cell}`);
+    const cell = storeOfCell(this.ports, this.cell);
     for (;;) {
       const entries = await cell.readOutbox(ENTRIES_MAX);
       const [first] = entries;

@@ -4,6 +4,7 @@ import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
 import { handleAgain } from '../event/handle-event.ts';
 import { idlePace, paceBySize } from './pace.ts';
+import { storeOfCell } from './store-of-cell.ts';
 
 /** How often everything is gone through, or less often where there is much. */
 const PERIOD_MS = 5 * 60_000;
@@ -50,9 +51,7 @@ export class ReconcileLoop {
   }
 
   private get store(): Store {
-    const store = this.ports.store.cells[this.cell];
-    if (store === undefined) throw new RangeError(`there is no cell ${this.cell}`);
-    return store;
+    return storeOfCell(this.ports, this.cell);
   }
 
   private async pass(): Promise<number> {

@@ -4,6 +4,7 @@ import { constraintKeys, keysIdOf } from '../function/constraint-keys.ts';
 import { BackgroundLoop } from '../loop/background-loop.ts';
 import type { Ports } from '../ports.ts';
 import { idlePace, paceBySize } from './pace.ts';
+import { storeOfCell } from './store-of-cell.ts';
 
 /** How often it is looked when nothing has changed: for runs that a slow process scheduled under old keys. */
 const LOOK_MS = 60_000;
@@ -56,9 +57,7 @@ export class RekeyLoop {
   }
 
   private get store(): Store {
-    const store = this.ports.store.cells[this.cell];
-    if (store === undefined) throw new RangeError(`there is no cell ${this.cell}`);
-    return store;
+    return storeOfCell(this.ports, this.cell);
   }
 
   /** One page of each function that is to be gone through. */

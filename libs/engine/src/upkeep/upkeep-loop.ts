@@ -9,6 +9,7 @@ import { idlePace } from './pace.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { RekeyLoop } from './rekey-loop.ts';
 import { StateLossLoop } from './state-loss-loop.ts';
+import { storeOfCell } from './store-of-cell.ts';
 
 /** How often a duty is asked for or kept. */
 const RENEW_MS = 1_500;
@@ -59,9 +60,7 @@ export class UpkeepLoop {
   }
 
   private get store(): Store {
-    const store = this.ports.store.cells[this.cell];
-    if (store === undefined) throw new RangeError(`there is no cell ${this.cell}`);
-    return store;
+    return storeOfCell(this.ports, this.cell);
   }
 
   private async ask(): Promise<number> {
